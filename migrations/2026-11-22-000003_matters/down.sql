@@ -1,0 +1,10 @@
+drop policy audit_entries_append on audit_entries;
+drop policy audit_entries_wall on audit_entries;
+alter table audit_entries disable row level security;
+drop policy idempotency_keys_forget on idempotency_keys;
+drop policy idempotency_keys_keep on idempotency_keys;
+drop policy idempotency_keys_wall on idempotency_keys;
+alter table idempotency_keys disable row level security;
+drop table case_duties, assignments, walls, submissions, complaints, case_numbers, cases;
+drop function complaint_for_code, submitted_before, assigned_matters, walled_matters, sees, acting_categories,
+    acting_matter, acting_complaint, acting_country, acting_user, acting_as, acting_kind, act, keep_what_was_submitted;

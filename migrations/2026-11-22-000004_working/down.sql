@@ -1,0 +1,2 @@
+drop function case_for_reporter;
+drop table proposals, messages, notes, allegations, deadline_pauses, deadlines;

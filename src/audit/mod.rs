@@ -1,0 +1,256 @@
+//! What happened, who did it, when: append only.
+//!
+//! Belongs here: the catalogue of events, and how an entry is made. Knows no other feature: an event names things by id
+//! and by word. Entries are written by [`crate::db`] alone, in the transaction of what they tell of.
+
+mod store;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::db::Caller;
+use crate::values::{CaseId, ComplaintId, EntryId, MatterId, SessionId, UserId, text_enum};
+
+pub use self::store::{Seen, last_policy_digest, of_matter};
+pub(crate) use self::store::{append, append_if_seen};
+
+text_enum! {
+    /// The catalogue of everything that is remembered for ever. Words never change; new ones are added.
+    What {
+        /// An account was made.
+        UserAdded = "user.added",
+        /// An account's name, roles, country or seat were changed.
+        UserChanged = "user.changed",
+        /// An account may no longer sign in.
+        UserDeactivated = "user.deactivated",
+        /// Somebody signed in.
+        SessionOpened = "session.opened",
+        /// Somebody failed to sign in to an account that exists.
+        SessionRefused = "session.refused",
+        /// A session got new tokens.
+        SessionRefreshed = "session.refreshed",
+        /// A used refresh token came again: somebody has a copy, so the session ended.
+        SessionStolen = "session.stolen",
+        /// A session ended.
+        SessionEnded = "session.ended",
+        /// Somebody changed their password.
+        PasswordChanged = "password.changed",
+        /// A complaint came in.
+        ComplaintReceived = "complaint.received",
+        /// A complaint of another register was taken over.
+        ComplaintImported = "complaint.imported",
+        /// Somebody read a complaint's text.
+        ComplaintRead = "complaint.read",
+        /// The reporter was told that the complaint has arrived.
+        ComplaintAcknowledged = "complaint.acknowledged",
+        /// A triage decision was taken.
+        ComplaintAssessed = "complaint.assessed",
+        /// A complaint was joined to a case.
+        ComplaintAttached = "complaint.attached",
+        /// A reporter opened their thread with reference and code.
+        ReporterSignedIn = "reporter.signed_in",
+        /// A reporter looked at their thread.
+        ReporterRead = "reporter.read",
+        /// A message was sent in a reporter's thread.
+        MessageSent = "message.sent",
+        /// An officer read a reporter's thread.
+        MessagesRead = "messages.read",
+        /// A case was opened.
+        CaseOpened = "case.opened",
+        /// A case of another register was taken over.
+        CaseImported = "case.imported",
+        /// Somebody read a case.
+        CaseRead = "case.read",
+        /// A case moved along its workflow.
+        CaseAdvanced = "case.advanced",
+        /// A case's category or priority was changed.
+        CaseClassified = "case.classified",
+        /// Somebody was set to work on a case.
+        CaseAssigned = "case.assigned",
+        /// Somebody no longer works on a case.
+        CaseUnassigned = "case.unassigned",
+        /// Somebody stepped back from a matter.
+        CaseRecused = "case.recused",
+        /// A matter was hidden from somebody.
+        WallPutUp = "wall.put_up",
+        /// Somebody read who a matter is hidden from.
+        WallsRead = "walls.read",
+        /// A note was written.
+        NoteWritten = "note.written",
+        /// Notes were read.
+        NotesRead = "notes.read",
+        /// The timeline of a case was read.
+        TimelineRead = "timeline.read",
+        /// Allegations of a case were taken over or added.
+        AllegationsAdded = "allegations.added",
+        /// A deadline was met.
+        DeadlineMet = "deadline.met",
+        /// A deadline was paused.
+        DeadlinePaused = "deadline.paused",
+        /// A deadline runs again.
+        DeadlineResumed = "deadline.resumed",
+        /// A deadline came near or was missed, and climbed.
+        DeadlineEscalated = "deadline.escalated",
+        /// A change was proposed that needs a second officer.
+        ProposalMade = "proposal.made",
+        /// A second officer signed.
+        ProposalApproved = "proposal.approved",
+        /// A second officer refused.
+        ProposalRefused = "proposal.refused",
+        /// A policy file took effect.
+        PolicyTookEffect = "policy.took_effect",
+        /// First answers past their day were forgotten.
+        KeysForgotten = "keys.forgotten",
+    }
+}
+
+/// A value that may stand in an entry: an id, a word, a number or a flag; never free text.
+#[derive(Debug, Clone)]
+pub struct Detail(Value);
+
+impl Detail {
+    /// A word; anything that does not look like one is replaced, so that no free text gets in by mistake.
+    pub fn word(word: &str) -> Self {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '@' | ',');
+        let good = !word.is_empty() && word.len() <= 128 && word.chars().all(plain);
+        Self(Value::from(if good { word } else { "(withheld)" }))
+    }
+}
+
+impl From<&str> for Detail {
+    fn from(word: &str) -> Self {
+        Self::word(word)
+    }
+}
+impl From<Uuid> for Detail {
+    fn from(id: Uuid) -> Self {
+        Self(Value::from(id.to_string()))
+    }
+}
+impl From<i64> for Detail {
+    fn from(number: i64) -> Self {
+        Self(Value::from(number))
+    }
+}
+impl From<i32> for Detail {
+    fn from(number: i32) -> Self {
+        Self(Value::from(number))
+    }
+}
+impl From<bool> for Detail {
+    fn from(flag: bool) -> Self {
+        Self(Value::from(flag))
+    }
+}
+impl From<DateTime<Utc>> for Detail {
+    fn from(moment: DateTime<Utc>) -> Self {
+        Self(Value::from(moment.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)))
+    }
+}
+
+/// Something that happened, before it is known who did it and when.
+#[derive(Debug, Clone)]
+pub struct Event {
+    what: What,
+    object_kind: &'static str,
+    object_id: Uuid,
+    matter: Option<MatterId>,
+    detail: Map<String, Value>,
+}
+
+impl Event {
+    fn on(what: What, object_kind: &'static str, object_id: Uuid) -> Self {
+        Self { what, object_kind, object_id, matter: None, detail: Map::new() }
+    }
+
+    /// Something happened to an account.
+    pub fn user(what: What, user: UserId) -> Self {
+        Self::on(what, "user", user.uuid())
+    }
+
+    /// Something happened to a session.
+    pub fn session(what: What, session: SessionId) -> Self {
+        Self::on(what, "session", session.uuid())
+    }
+
+    /// Something happened to a complaint.
+    pub fn complaint(what: What, complaint: ComplaintId, matter: MatterId) -> Self {
+        Self { matter: Some(matter), ..Self::on(what, "complaint", complaint.uuid()) }
+    }
+
+    /// Something happened to a case.
+    pub fn case(what: What, case: CaseId, matter: MatterId) -> Self {
+        Self { matter: Some(matter), ..Self::on(what, "case", case.uuid()) }
+    }
+
+    /// A complaint was read; its matter is found when the entry is written.
+    pub fn complaint_read(what: What, complaint: ComplaintId) -> Self {
+        Self::on(what, "complaint", complaint.uuid())
+    }
+
+    /// A case was read; its matter is found when the entry is written.
+    pub fn case_read(what: What, case: CaseId) -> Self {
+        Self::on(what, "case", case.uuid())
+    }
+
+    /// Something happened to the register itself.
+    pub fn register(what: What) -> Self {
+        Self::on(what, "register", Uuid::nil())
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Detail>) -> Self {
+        self.detail.insert(name.to_owned(), value.into().0);
+        self
+    }
+
+    /// Adds a detail, if there is one.
+    #[must_use]
+    pub fn with_some(self, name: &str, value: Option<impl Into<Detail>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+/// An event with its author and its moment.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    id: EntryId,
+    at: DateTime<Utc>,
+    actor_kind: &'static str,
+    actor: String,
+    request: String,
+    event: Event,
+}
+
+impl Entry {
+    /// Author, moment and request come from the server, never from a request's body.
+    pub(crate) fn new(event: Event, caller: &Caller, at: DateTime<Utc>) -> Self {
+        let identity = caller.actor.identity();
+        Self {
+            id: EntryId::new(),
+            at,
+            actor_kind: identity.kind,
+            actor: identity.name,
+            request: caller.request.to_string(),
+            event,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p2_no_free_text_gets_into_an_entry() {
+        for text in ["He hit me", "Jean-Baptiste Éloi", "", "a\nb", &"x".repeat(200)] {
+            assert_eq!(Detail::word(text).0, "(withheld)", "{text:?}");
+        }
+        assert_eq!(Detail::word("sexual_exploitation_abuse").0, "sexual_exploitation_abuse");
+    }
+}

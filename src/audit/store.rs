@@ -1,0 +1,145 @@
+//! SQL of the audit record.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types as sql;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Entry;
+use crate::db::schema::audit_entries;
+use crate::db::statement::{Bare, Fixed, Text};
+use crate::values::{ComplaintId, EntryId, MatterId};
+
+struct Append;
+impl Text for Append {
+    const GIVEN: &'static str =
+        "ids, ats, kinds, actors, requests, actions, object_kinds, object_ids, matters, details";
+    const SQL: &'static str = " insert into audit_entries (id, at, actor_kind, actor, request_id, action, object_kind, object_id, matter_id, detail) \
+         select each.* from given, unnest(ids, ats, kinds, actors, requests, actions, object_kinds, object_ids, matters, details) as each";
+    type Row = ();
+}
+
+/// Appends `entries`, all in one statement.
+pub(crate) async fn append(mut conn: &AsyncPgConnection, entries: &[Entry]) -> QueryResult<()> {
+    let column = |of: fn(&Entry) -> &str| entries.iter().map(of).collect::<Vec<_>>();
+    let binds = (
+        entries.iter().map(|e| e.id).collect::<Vec<_>>().into_sql::<sql::Array<sql::Uuid>>(),
+        entries.iter().map(|e| e.at).collect::<Vec<_>>().into_sql::<sql::Array<sql::Timestamptz>>(),
+        column(|e| e.actor_kind).into_sql::<sql::Array<sql::Text>>(),
+        column(|e| &e.actor).into_sql::<sql::Array<sql::Text>>(),
+        column(|e| &e.request).into_sql::<sql::Array<sql::Text>>(),
+        column(|e| e.event.what.as_str()).into_sql::<sql::Array<sql::Text>>(),
+        column(|e| e.event.object_kind).into_sql::<sql::Array<sql::Text>>(),
+        entries.iter().map(|e| e.event.object_id).collect::<Vec<_>>().into_sql::<sql::Array<sql::Uuid>>(),
+        entries
+            .iter()
+            .map(|e| e.event.matter)
+            .collect::<Vec<_>>()
+            .into_sql::<sql::Array<sql::Nullable<sql::Uuid>>>(),
+        entries
+            .iter()
+            .map(|e| Value::Object(e.event.detail.clone()))
+            .collect::<Vec<_>>()
+            .into_sql::<sql::Array<sql::Jsonb>>(),
+    );
+    let written = Fixed::with(Append, binds).execute(&mut conn).await?;
+    // A policy that dropped a row in silence would be a hole in the record.
+    if written == entries.len() { Ok(()) } else { Err(diesel::result::Error::RollbackTransaction) }
+}
+
+struct AppendIfSeen;
+impl Text for AppendIfSeen {
+    const GIVEN: &'static str = "id, at, kind, actor, request, action, object_kind, object_id, detail";
+    // The sub-selects stand behind the wall: for whoever may not know of the object, nothing is written.
+    const SQL: &'static str = ", seen as ( \
+             select c.matter_id from cases c, given where c.id = given.object_id and given.object_kind = 'case' \
+             union all select c.matter_id from complaints c, given where c.id = given.object_id and given.object_kind = 'complaint') \
+         insert into audit_entries (id, at, actor_kind, actor, request_id, action, object_kind, object_id, matter_id, detail) \
+         select id, at, kind, actor, request, action, object_kind, object_id, seen.matter_id, detail from given, seen";
+    type Row = ();
+}
+
+/// Appends `entry` if whoever acts can see its object, and says whether it did.
+pub(crate) async fn append_if_seen(mut conn: &AsyncPgConnection, entry: &Entry) -> QueryResult<bool> {
+    let binds = (
+        entry.id.into_sql::<sql::Uuid>(),
+        entry.at.into_sql::<sql::Timestamptz>(),
+        entry.actor_kind.into_sql::<sql::Text>(),
+        entry.actor.as_str().into_sql::<sql::Text>(),
+        entry.request.as_str().into_sql::<sql::Text>(),
+        entry.event.what.as_str().into_sql::<sql::Text>(),
+        entry.event.object_kind.into_sql::<sql::Text>(),
+        entry.event.object_id.into_sql::<sql::Uuid>(),
+        Value::Object(entry.event.detail.clone()).into_sql::<sql::Jsonb>(),
+    );
+    Ok(Fixed::with(AppendIfSeen, binds).execute(&mut conn).await? == 1)
+}
+
+/// An entry as it is read again.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = audit_entries, check_for_backend(diesel::pg::Pg))]
+pub struct Seen {
+    /// Its id.
+    pub id: EntryId,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What kind of actor did it.
+    pub actor_kind: String,
+    /// Who did it.
+    pub actor: String,
+    /// What was done.
+    pub action: String,
+    /// To what kind of thing.
+    pub object_kind: String,
+    /// To which.
+    pub object_id: Uuid,
+    /// In which request.
+    pub request_id: String,
+    /// Ids and words that belong to it.
+    pub detail: Value,
+}
+
+/// The entries of a matter and of its complaints that the caller may see, oldest first, after the entry `after`.
+pub async fn of_matter(
+    mut conn: &AsyncPgConnection,
+    matter: MatterId,
+    complaints: &[ComplaintId],
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> QueryResult<Vec<Seen>> {
+    let complaints: Vec<Uuid> = complaints.iter().map(|id| id.uuid()).collect();
+    let of_complaint =
+        audit_entries::object_kind.eq("complaint").and(audit_entries::object_id.eq_any(complaints));
+    let mut query = audit_entries::table
+        .filter(audit_entries::matter_id.is_not_distinct_from(matter).or(of_complaint))
+        .into_boxed();
+    if let Some((at, id)) = after {
+        query = query.filter(
+            audit_entries::at
+                .gt(at)
+                .or(audit_entries::at.eq(at).and(audit_entries::id.gt(EntryId::from(id)))),
+        );
+    }
+    query
+        .order((audit_entries::at, audit_entries::id))
+        .limit(limit)
+        .select(Seen::as_select())
+        .load(&mut conn)
+        .await
+}
+
+struct LastPolicy;
+impl Text for LastPolicy {
+    const GIVEN: &'static str = "";
+    // The action stands in the text, so that its partial index is found.
+    const SQL: &'static str = "select detail ->> 'digest' from audit_entries \
+         where action = 'policy.took_effect' order by at desc, id desc limit 1";
+    type Row = sql::Nullable<sql::Text>;
+}
+
+/// The digest of the policy that took effect last, for the register itself alone.
+pub async fn last_policy_digest(mut conn: &AsyncPgConnection) -> QueryResult<Option<String>> {
+    Bare::new(LastPolicy).get_result::<Option<String>>(&mut conn).await.optional().map(Option::flatten)
+}

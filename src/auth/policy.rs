@@ -1,0 +1,377 @@
+//! The whole of "who may do and see what", as pure functions over one page.
+//!
+//! Everything is refused unless a line here allows it. What each role may *see* is a [`Scope`], which the database
+//! enforces; what it may *do* is [`allows`]. The full matrix is written to `docs/permissions.md` by a test.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::Role::{
+    Administrator, Commander, FocalPoint, IntakeOfficer, Integration, Investigator, LegalLiaison,
+    NationalAuthority, OhchrMonitor, PanelMember, PseaCoordinator, TriageOfficer, VictimSupport,
+};
+use super::{Actor, Role};
+
+/// Something that a caller asks to do. Whether they may know of the thing at all was settled before, by the wall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Keep accounts.
+    KeepUsers,
+    /// Use an account at all: sessions, password, own rights.
+    UseAccount,
+    /// Hand in a complaint.
+    SubmitComplaint,
+    /// Hand in a complaint in somebody's place, with the moment at which it was captured.
+    SubmitForSomebody,
+    /// See complaints in a list.
+    ListComplaints,
+    /// Read a complaint's text.
+    ReadComplaint,
+    /// Tell the reporter that the complaint has arrived.
+    Acknowledge,
+    /// Judge what a complaint is.
+    Assess,
+    /// Write to the reporter and read what they wrote.
+    WriteToReporter,
+    /// See cases in a list, and a case.
+    ReadCases,
+    /// Give a case other category or priority.
+    Classify,
+    /// Take a step of the workflow that these roles may take.
+    Advance(&'static [Role]),
+    /// Set somebody to work on a case.
+    Assign,
+    /// Step back from a matter.
+    Recuse,
+    /// Hide a matter from somebody.
+    PutUpWall,
+    /// Read and write internal notes.
+    Notes,
+    /// Read the timeline of a case.
+    ReadTimeline,
+    /// See deadlines across matters.
+    ReadDeadlines,
+    /// Pause and resume a deadline.
+    PauseDeadlines,
+    /// Give the second signature, on a protected matter or another.
+    SecondSign {
+        /// Whether the matter concerns sexual exploitation or abuse, or a child.
+        psea: bool,
+    },
+    /// See proposals that wait for a second signature.
+    ReadProposals,
+    /// Act as a part of the system: imports, background steps.
+    RunTheRegister,
+}
+
+/// Whether `actor` may do `action`.
+pub fn allows(actor: &Actor, action: Action) -> bool {
+    use Action as A;
+    let roles = match actor {
+        Actor::Officer(officer) => officer.roles,
+        Actor::Reporter(_) => return action == A::WriteToReporter,
+        Actor::Public => return action == A::SubmitComplaint,
+        Actor::System(_) => {
+            return matches!(action, A::RunTheRegister | A::SubmitComplaint | A::SubmitForSomebody);
+        }
+    };
+    match action {
+        A::UseAccount => true,
+        A::SubmitComplaint => {
+            !roles.any(&[Role::Auditor, Administrator, Role::StatisticsOfficer, NationalAuthority])
+        }
+        A::KeepUsers => roles.has(Administrator),
+        A::SubmitForSomebody => {
+            roles.any(&[FocalPoint, IntakeOfficer, TriageOfficer, PseaCoordinator, OhchrMonitor, Integration])
+        }
+        A::ListComplaints | A::ReadComplaint => roles.any(&[
+            FocalPoint,
+            IntakeOfficer,
+            TriageOfficer,
+            PseaCoordinator,
+            OhchrMonitor,
+            Investigator,
+            LegalLiaison,
+            Integration,
+        ]),
+        A::Acknowledge => roles.any(&[IntakeOfficer, TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::Assess => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::WriteToReporter => {
+            roles.any(&[IntakeOfficer, TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator])
+        }
+        A::ReadCases => roles.any(&[
+            TriageOfficer,
+            PseaCoordinator,
+            VictimSupport,
+            Investigator,
+            LegalLiaison,
+            NationalAuthority,
+            OhchrMonitor,
+            PanelMember,
+            Commander,
+        ]),
+        A::Classify => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::Advance(takers) => roles.any(takers),
+        A::Assign => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::Recuse => roles.any(&[
+            TriageOfficer,
+            PseaCoordinator,
+            VictimSupport,
+            Investigator,
+            LegalLiaison,
+            NationalAuthority,
+            OhchrMonitor,
+            PanelMember,
+            Commander,
+            IntakeOfficer,
+            FocalPoint,
+        ]),
+        A::PutUpWall => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::Notes => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator, LegalLiaison]),
+        A::ReadTimeline => roles.any(&[
+            TriageOfficer,
+            PseaCoordinator,
+            OhchrMonitor,
+            Investigator,
+            LegalLiaison,
+            PanelMember,
+        ]),
+        A::ReadDeadlines => roles.any(&[
+            IntakeOfficer,
+            TriageOfficer,
+            PseaCoordinator,
+            OhchrMonitor,
+            Investigator,
+            LegalLiaison,
+            NationalAuthority,
+            VictimSupport,
+        ]),
+        A::PauseDeadlines => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::SecondSign { psea: true } => roles.any(&[PseaCoordinator, OhchrMonitor]),
+        A::SecondSign { psea: false } => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::ReadProposals => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::RunTheRegister => false,
+    }
+}
+
+/// Which names and contacts of a complaint a caller reads; the rest is withheld from the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Identities {
+    /// Who handed it in, and how to reach them.
+    pub reporter: bool,
+    /// Victims and witnesses.
+    pub victims: bool,
+    /// Those who are accused.
+    pub subjects: bool,
+}
+
+/// Whose names `actor` reads in a complaint; `psea` is whether it concerns sexual exploitation or abuse, or a child.
+///
+/// Without a recorded consent, nobody who monitors or investigates reads the names of reporters and victims.
+pub fn identities(actor: &Actor, psea: bool, own: bool) -> Identities {
+    let Some(officer) = actor.officer() else { return Identities::default() };
+    let roles = officer.roles;
+    let own = own && roles.any(&[FocalPoint, IntakeOfficer]);
+    let triage = roles.has(TriageOfficer) && !psea;
+    let coordinator = roles.has(PseaCoordinator) && psea;
+    Identities {
+        reporter: own || triage || coordinator || (roles.has(IntakeOfficer) && !psea),
+        victims: own || triage || coordinator,
+        subjects: own || triage || coordinator || roles.any(&[Investigator, OhchrMonitor, LegalLiaison]),
+    }
+}
+
+/// The categories that belong to special lanes, from the policy file.
+#[derive(Debug, Clone)]
+pub struct Lanes {
+    /// Categories that the PSEA coordinator answers for, as a Postgres array literal.
+    psea: Arc<str>,
+}
+
+impl Lanes {
+    /// The lanes of a policy: the words of its PSEA categories.
+    pub fn new<'a>(psea: impl IntoIterator<Item = &'a str>) -> Self {
+        let words: Vec<&str> = psea.into_iter().collect();
+        Self { psea: format!("{{{}}}", words.join(",")).into() }
+    }
+}
+
+/// Which complaints and cases a caller may know of. The database's policies read it; a store may narrow by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Every matter.
+    pub everything: bool,
+    /// Matters of the PSEA lane, and those with a child.
+    pub psea: Option<Arc<str>>,
+    /// Complaints that nobody has judged yet.
+    pub new: bool,
+    /// Complaints that the caller handed in.
+    pub own: bool,
+    /// Cases that the caller works on.
+    pub assigned: bool,
+    /// Complaints of those cases.
+    pub assigned_complaints: bool,
+    /// Cases referred to this country.
+    pub country: Option<String>,
+    /// Cases before the panel.
+    pub panel: bool,
+    /// Cases that wait for an order of command.
+    pub command: bool,
+    /// This one complaint.
+    pub complaint: Option<Uuid>,
+}
+
+/// Which complaints and cases `actor` may know of.
+pub fn scope(actor: &Actor, lanes: &Lanes) -> Scope {
+    let officer = match actor {
+        Actor::System(_) => return Scope { everything: true, ..Scope::default() },
+        Actor::Public => return Scope::default(),
+        Actor::Reporter(complaint) => return Scope { complaint: Some(complaint.uuid()), ..Scope::default() },
+        Actor::Officer(officer) => officer,
+    };
+    let roles = officer.roles;
+    Scope {
+        everything: roles.any(&[TriageOfficer, OhchrMonitor]),
+        psea: roles.has(PseaCoordinator).then(|| Arc::clone(&lanes.psea)),
+        new: roles.has(IntakeOfficer),
+        own: roles.any(&[FocalPoint, IntakeOfficer, Integration]),
+        assigned: roles.any(&[Investigator, VictimSupport, LegalLiaison]),
+        assigned_complaints: roles.any(&[Investigator, LegalLiaison]),
+        country: officer.country.clone().filter(|_| roles.has(NationalAuthority)),
+        panel: roles.has(PanelMember),
+        command: roles.has(Commander),
+        complaint: None,
+    }
+}
+
+impl Scope {
+    /// Its words, between commas, as the database reads them.
+    pub fn words(&self) -> String {
+        let words = [
+            (self.everything, "everything"),
+            (self.psea.is_some(), "child"),
+            (self.new, "new"),
+            (self.own, "own"),
+            (self.assigned, "assigned"),
+            (self.assigned_complaints, "assigned_complaints"),
+            (self.panel, "panel"),
+            (self.command, "command"),
+        ];
+        words.iter().filter(|(has, _)| *has).fold(String::from(","), |all, (_, word)| all + word + ",")
+    }
+
+    /// The categories that it holds, as a Postgres array literal.
+    pub fn categories(&self) -> &str {
+        self.psea.as_deref().unwrap_or("{}")
+    }
+
+    /// The country that it is for, or nothing.
+    pub fn country(&self) -> &str {
+        self.country.as_deref().unwrap_or_default()
+    }
+
+    /// The one narrow part that this scope of cases consists of, if it is a single one: a store then starts from it, so
+    /// that Postgres need not search all cases for a few.
+    pub fn only_cases(&self) -> Option<Narrow<'_>> {
+        let parts = [
+            self.everything.then_some(None),
+            self.psea.as_deref().map(|categories| Some(Narrow::Psea(categories))),
+            self.assigned.then_some(Some(Narrow::Assigned)),
+            self.country.as_deref().map(|country| Some(Narrow::Country(country))),
+            self.panel.then_some(Some(Narrow::Panel)),
+            self.command.then_some(Some(Narrow::Command)),
+        ];
+        let mut parts = parts.into_iter().flatten();
+        match (parts.next(), parts.next()) {
+            (Some(only), None) => only,
+            _ => None,
+        }
+    }
+
+    /// The same for complaints.
+    pub fn only_complaints(&self) -> Option<Narrow<'_>> {
+        let parts = [
+            self.everything.then_some(None),
+            self.psea.as_deref().map(|categories| Some(Narrow::Psea(categories))),
+            self.new.then_some(None),
+            self.own.then_some(Some(Narrow::Own)),
+            self.assigned_complaints.then_some(Some(Narrow::Assigned)),
+        ];
+        let mut parts = parts.into_iter().flatten();
+        match (parts.next(), parts.next()) {
+            (Some(only), None) => only,
+            _ => None,
+        }
+    }
+}
+
+/// The one part that a narrow scope consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Narrow<'a> {
+    /// The PSEA lane.
+    Psea(&'a str),
+    /// What the caller works on.
+    Assigned,
+    /// What was referred to this country.
+    Country(&'a str),
+    /// What is before the panel.
+    Panel,
+    /// What waits for command.
+    Command,
+    /// What the caller handed in.
+    Own,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Officer, Roles};
+    use crate::values::{SessionId, UserId};
+
+    fn officer(roles: &[Role]) -> Actor {
+        Actor::Officer(Arc::new(Officer {
+            id: UserId::new(),
+            session: SessionId::new(),
+            roles: roles.iter().copied().collect::<Roles>(),
+            country: Some("KE".into()),
+            seat: None,
+            rights: 1,
+        }))
+    }
+
+    #[test]
+    fn p3_whoever_keeps_accounts_or_checks_the_record_sees_no_matter() {
+        let lanes = Lanes::new(["sexual_exploitation_abuse"]);
+        for role in [Administrator, Role::Auditor, Role::StatisticsOfficer] {
+            assert_eq!(scope(&officer(&[role]), &lanes), Scope::default(), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn p3_a_country_is_seen_by_its_authority_alone() {
+        let lanes = Lanes::new([]);
+        for &role in Role::ALL {
+            assert_eq!(
+                scope(&officer(&[role]), &lanes).country.is_some(),
+                role == NationalAuthority,
+                "{role:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn p4_names_in_the_psea_lane_are_read_by_its_coordinator_alone() {
+        for &role in Role::ALL {
+            let seen = identities(&officer(&[role]), true, false);
+            assert_eq!(seen.victims || seen.reporter, role == PseaCoordinator, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_with_an_account_acts_as_the_system() {
+        for &role in Role::ALL {
+            assert!(!allows(&officer(&[role]), Action::RunTheRegister));
+        }
+    }
+}

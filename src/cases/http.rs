@@ -1,0 +1,417 @@
+//! Cases over HTTP.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse, get, post};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::proposals_http::{ProposalView, waits};
+use super::store::Allegation;
+use super::workflow::{Stage, Step};
+use super::{Advance, Case, CaseFile, Classification, Filter, Outcome};
+use crate::audit::{Event, What};
+use crate::auth::Role;
+use crate::auth::policy::{self, Action};
+use crate::coa::Vocabulary;
+use crate::complaints::http::ComplaintView;
+use crate::deadlines::http::DeadlineView;
+use crate::error::{Error, Result};
+use crate::http::extract::{Body, IfMatch, IfNoneMatch, Params, SignedIn};
+use crate::http::page::{self, Items, Page};
+use crate::http::problem::Refusal;
+use crate::http::{unchanged, versioned};
+use crate::temwen::Temwen;
+use crate::values::{CaseId, Faults, Reason, UserId};
+
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(list_cases)
+        .service(read_case)
+        .service(advance_case)
+        .service(classify_case)
+        .configure(super::assessment_http::routes)
+        .configure(super::people_http::routes)
+        .configure(super::notes_http::routes)
+        .configure(super::proposals_http::routes);
+}
+
+/// A case as it stands in lists.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CaseView {
+    #[schema(value_type = Uuid)]
+    pub(super) id: CaseId,
+    /// What officers call it by, such as `COA-2026-000123`. Without gaps in each year.
+    number: String,
+    /// How far it has come.
+    stage: Stage,
+    /// What it is taken for.
+    category: String,
+    /// How soon it wants attention.
+    priority: String,
+    /// What rules turn on, such as `child`.
+    flags: Vec<String>,
+    /// The contributing country concerned.
+    country: Option<String>,
+    /// Where it happened.
+    department: Option<String>,
+    /// The desk that answers for it.
+    owner_role: Role,
+    /// The person there.
+    #[schema(value_type = Option<Uuid>)]
+    owner_id: Option<UserId>,
+    /// The country that was told of it.
+    referred_country: Option<String>,
+    /// When it was opened.
+    opened_at: DateTime<Utc>,
+    /// When it was closed or handed on.
+    closed_at: Option<DateTime<Utc>>,
+    /// Why, in a word of the policy.
+    closure_reason: Option<String>,
+    /// The finding that an imported case came with.
+    outcome: Option<String>,
+    /// The policy it was opened under.
+    policy: String,
+    /// When it was last changed.
+    updated_at: DateTime<Utc>,
+    /// Counts its changes; send it back in `If-Match`.
+    pub(super) version: i32,
+}
+
+impl From<Case> for CaseView {
+    fn from(case: Case) -> Self {
+        let Case {
+            id,
+            number,
+            stage,
+            category,
+            priority,
+            flags,
+            country,
+            department,
+            owner_role,
+            owner_id,
+            referred_country,
+            opened_at,
+            closed_at,
+            closure_reason,
+            outcome,
+            policy,
+            updated_at,
+            version,
+            ..
+        } = case;
+        Self {
+            id,
+            number,
+            stage,
+            category,
+            priority,
+            flags,
+            country,
+            department,
+            owner_role,
+            owner_id,
+            referred_country,
+            opened_at,
+            closed_at,
+            closure_reason,
+            outcome,
+            policy,
+            updated_at,
+            version,
+        }
+    }
+}
+
+/// Somebody who works on a case.
+#[derive(Serialize, ToSchema)]
+struct AssignmentView {
+    /// Their account.
+    #[schema(value_type = Uuid)]
+    user_id: UserId,
+    /// As what.
+    role: Role,
+    /// Since when.
+    assigned_at: DateTime<Utc>,
+}
+
+/// What is alleged in a case.
+#[derive(Serialize, ToSchema)]
+struct AllegationView {
+    id: Uuid,
+    /// Its place in the case.
+    position: i32,
+    /// A word of the policy.
+    r#type: Option<String>,
+    /// What its source calls it.
+    reported_as: Option<String>,
+    /// What it is taken for.
+    category: String,
+    /// The source's number of whoever is accused, for those who may read it.
+    subject_ref: Option<String>,
+    /// Their unit.
+    subject_unit: Option<String>,
+    /// Their rank.
+    subject_rank: Option<String>,
+    /// What was found, in the source's words.
+    finding: Option<String>,
+    /// What was found, in our vocabulary.
+    outcome: Option<String>,
+    /// What followed.
+    discipline: Option<String>,
+}
+
+/// A case with all that hangs on it and you may know of.
+#[derive(Serialize, ToSchema)]
+struct CaseFileView {
+    /// The case.
+    case: CaseView,
+    /// The steps that you may take now.
+    steps: Vec<Step>,
+    /// Who works on it.
+    assignments: Vec<AssignmentView>,
+    /// The complaints that it grew from.
+    complaints: Vec<ComplaintView>,
+    /// What is alleged.
+    allegations: Vec<AllegationView>,
+    /// Its clocks.
+    deadlines: Vec<DeadlineView>,
+}
+
+fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> CaseFileView {
+    let CaseFile { case, assignments, complaints, allegations, deadlines, duty } = file;
+    let steps = super::open_steps(&temwen.policy, &case, &caller.0.actor, duty);
+    let names_subjects = policy::identities(&caller.0.actor, case.is_psea(&temwen.policy), false).subjects;
+    let now = temwen.clock.now();
+    let alleged = |allegation: Allegation| AllegationView {
+        id: allegation.id.uuid(),
+        position: allegation.position,
+        r#type: allegation.type_,
+        reported_as: allegation.reported_as,
+        category: allegation.category,
+        subject_ref: allegation.subject_ref.filter(|_| names_subjects),
+        subject_unit: allegation.subject_unit,
+        subject_rank: allegation.subject_rank,
+        finding: allegation.finding,
+        outcome: allegation.outcome,
+        discipline: allegation.discipline,
+    };
+    CaseFileView {
+        steps,
+        case: case.into(),
+        assignments: assignments
+            .into_iter()
+            .map(|each| AssignmentView {
+                user_id: each.user_id,
+                role: each.role,
+                assigned_at: each.assigned_at,
+            })
+            .collect(),
+        complaints: complaints.into_iter().map(|complaint| ComplaintView::of(complaint, true)).collect(),
+        allegations: allegations.into_iter().map(alleged).collect(),
+        deadlines: deadlines.into_iter().map(|deadline| DeadlineView::at(now, deadline)).collect(),
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct ListCases {
+    /// A stage, such as `assessment`.
+    stage: Option<Stage>,
+    /// A category of the policy.
+    category: Option<String>,
+    /// A priority of the policy.
+    priority: Option<String>,
+    /// Cases that this account works on.
+    #[param(value_type = Option<Uuid>)]
+    assignee: Option<UserId>,
+    /// A contributing country of the policy.
+    country: Option<String>,
+    /// A department of the policy, such as `HT-OU`.
+    department: Option<String>,
+    /// Only cases with a missed deadline (`true`) or without one (`false`).
+    overdue: Option<bool>,
+    /// Opened at or after this moment.
+    opened_from: Option<DateTime<Utc>>,
+    /// Opened before this moment.
+    opened_to: Option<DateTime<Utc>>,
+    /// How many at most, 1 to 200; 50 unless given.
+    limit: Option<u32>,
+    /// The cursor of the page before.
+    after: Option<String>,
+}
+
+/// List cases that you may know of, newest first.
+#[utoipa::path(tag = "cases", security(("token" = [])), params(ListCases),
+    responses((status = 200, body = Items<CaseView>, description = "A page of cases"), Refusal))]
+#[get("/cases")]
+async fn list_cases(
+    temwen: Data<Temwen>,
+    caller: SignedIn,
+    request: HttpRequest,
+    query: Params<ListCases>,
+) -> Result<HttpResponse> {
+    let ListCases {
+        stage,
+        category,
+        priority,
+        assignee,
+        country,
+        department,
+        overdue,
+        opened_from,
+        opened_to,
+        limit,
+        after,
+    } = query.0;
+    if !policy::allows(&caller.0.actor, Action::ReadCases) {
+        return Err(Error::forbidden());
+    }
+    temwen.policy.known_or_fault(&[
+        ("category", Vocabulary::Category, category.as_deref()),
+        ("priority", Vocabulary::Priority, priority.as_deref()),
+        ("country", Vocabulary::Country, country.as_deref()),
+        ("department", Vocabulary::Department, department.as_deref()),
+    ])?;
+    let page = Page::parse(&temwen.keys, "cases", limit, after.as_deref())?;
+    let filter =
+        Filter { stage, category, priority, assignee, country, department, overdue, opened_from, opened_to };
+    let (scope, now) = (temwen.db.scope(&caller.0), temwen.clock.now());
+    let user = caller.0.actor.user().ok_or_else(Error::forbidden)?;
+    let find = async |conn: &_| super::list(conn, &scope, user, &filter, now, page.after, page.rows()).await;
+    let rows = temwen.db.read(&caller.0, find).await?;
+    Ok(page::answer(
+        &temwen.keys,
+        "cases",
+        page,
+        rows,
+        |case| (case.opened_at, case.id.uuid()),
+        CaseView::from,
+        &request,
+    ))
+}
+
+/// Read a case with all that hangs on it. That you read it is recorded.
+#[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case")),
+    responses((status = 200, body = CaseFileView, description = "The case"), (status = 304, description = "You hold this version"), Refusal))]
+#[get("/cases/{id}")]
+async fn read_case(
+    temwen: Data<Temwen>,
+    caller: SignedIn,
+    id: Path<CaseId>,
+    held: IfNoneMatch,
+) -> Result<HttpResponse> {
+    if !policy::allows(&caller.0.actor, Action::ReadCases) {
+        return Err(Error::forbidden());
+    }
+    let user = caller.0.actor.user().ok_or_else(Error::forbidden)?;
+    let read = async |conn: &_| super::read_file(conn, *id, user).await;
+    let entry = Event::case_read(What::CaseRead, *id);
+    let file =
+        temwen.db.read_recorded(&caller.0, "cases.read", entry, read).await?.ok_or_else(Error::not_found)?;
+    let version = file.case.version;
+    if held.holds(version) {
+        return Ok(unchanged(version));
+    }
+    Ok(versioned(version, &view(&temwen, &caller, file)))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"step": "open_mission_investigation", "reason": "No contributing State is concerned."}))]
+struct AdvanceCase {
+    /// One of the case's `steps`.
+    step: Step,
+    /// Why.
+    reason: String,
+    /// For `close`: why, in a word of the policy.
+    closure_reason: Option<String>,
+}
+
+/// Move a case one step along its workflow.
+///
+/// Ending a protected case (sexual exploitation or abuse, a child, serious misconduct) before a determination waits for a
+/// second officer: then the answer is 202 with the proposal.
+#[utoipa::path(tag = "cases", security(("token" = [])),
+    params(("id" = Uuid, Path, description = "Which case"), ("If-Match" = String, Header, description = "The version that you saw")),
+    responses((status = 200, body = CaseView, description = "The case after the step"),
+        (status = 202, body = ProposalView, description = "It waits for a second officer"), Refusal))]
+#[post("/cases/{id}/transitions")]
+async fn advance_case(
+    temwen: Data<Temwen>,
+    caller: SignedIn,
+    id: Path<CaseId>,
+    seen: IfMatch,
+    body: Body<AdvanceCase>,
+) -> Result<HttpResponse> {
+    let AdvanceCase { step, reason, closure_reason } = body.value;
+    let reason = Reason::parse(&reason).map_err(|why| Error::fault("/reason", why))?;
+    let wanted = Advance { step, reason, closure_reason };
+    let advance = async |tx: &mut _| super::advance(tx, &temwen.policy, *id, seen.0, &wanted).await;
+    Ok(answer(temwen.db.write(&caller.0, "cases.advance", advance).await?))
+}
+
+fn answer(outcome: Outcome<Case>) -> HttpResponse {
+    match outcome {
+        Outcome::Done(case) => versioned(case.version, &CaseView::from(case)),
+        Outcome::Waits(proposal) => waits(proposal, StatusCode::ACCEPTED),
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"category": "serious_misconduct", "priority": "urgent", "reason": "A medical report shows a fracture."}))]
+struct ClassifyCase {
+    /// Another category.
+    category: Option<String>,
+    /// Another priority.
+    priority: Option<String>,
+    /// The contributing country concerned.
+    country: Option<String>,
+    /// Why.
+    reason: String,
+}
+
+/// Give a case another category, priority or country, with a reason.
+///
+/// Lowering a protected case waits for a second officer: then the answer is 202 with the proposal.
+#[utoipa::path(tag = "cases", security(("token" = [])),
+    params(("id" = Uuid, Path, description = "Which case"), ("If-Match" = String, Header, description = "The version that you saw")),
+    responses((status = 200, body = CaseView, description = "The case"),
+        (status = 202, body = ProposalView, description = "It waits for a second officer"), Refusal))]
+#[post("/cases/{id}/classification")]
+async fn classify_case(
+    temwen: Data<Temwen>,
+    caller: SignedIn,
+    id: Path<CaseId>,
+    seen: IfMatch,
+    body: Body<ClassifyCase>,
+) -> Result<HttpResponse> {
+    let ClassifyCase { category, priority, country, reason } = body.value;
+    let mut faults = Faults::default();
+    let policy = &temwen.policy;
+    let unknown = |vocabulary, word: &Option<String>| {
+        word.as_deref().is_some_and(|word| !policy.knows(vocabulary, word))
+    };
+    if unknown(Vocabulary::Category, &category) || category.as_deref() == Some(policy.initial_category()) {
+        faults.add("/category", "is not a category that a case can have");
+    }
+    if unknown(Vocabulary::Priority, &priority) {
+        faults.add("/priority", "is not one of the policy's priorities");
+    }
+    if unknown(Vocabulary::Country, &country) {
+        faults.add("/country", "is not one of the policy's countries");
+    }
+    if category.is_none() && priority.is_none() && country.is_none() {
+        faults.add("", "must change the category, the priority or the country");
+    }
+    let reason = faults.take("/reason", Reason::parse(&reason));
+    let reason = faults.none_or(reason)?;
+    let wanted = Classification { category, priority, country, reason };
+    let classify = async |tx: &mut _| super::classify(tx, &temwen.policy, *id, seen.0, &wanted).await;
+    Ok(answer(temwen.db.write(&caller.0, "cases.classify", classify).await?))
+}

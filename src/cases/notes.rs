@@ -1,0 +1,36 @@
+//! Internal notes on a case. Written once; a correction is another note.
+
+use chrono::{DateTime, Utc};
+
+use super::{lock, notes_store as store};
+use crate::audit::{Event, What};
+use crate::auth::policy::Action;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::values::{CaseId, MatterId, NoteId, UserId, Words};
+
+pub use self::store::of_case;
+
+/// A note.
+#[derive(Debug, Clone, diesel::Queryable, diesel::Selectable)]
+#[diesel(table_name = crate::db::schema::notes, check_for_backend(diesel::pg::Pg))]
+pub struct Note {
+    /// Its id.
+    pub id: NoteId,
+    /// Who wrote it.
+    pub author_id: UserId,
+    /// What it says.
+    pub text: String,
+    /// When it was written.
+    pub written_at: DateTime<Utc>,
+}
+
+/// Writes a note.
+pub async fn write(tx: &mut Tx, case: CaseId, words: &Words) -> Result<(Note, MatterId)> {
+    let case = lock(tx, case).await?;
+    tx.allow(Action::Notes)?;
+    let author = tx.actor().user().ok_or_else(Error::forbidden)?;
+    let note = store::insert(tx, case.id, author, words).await?;
+    tx.record(Event::case(What::NoteWritten, case.id, case.matter_id).with("note", note.id.uuid()));
+    Ok((note, case.matter_id))
+}

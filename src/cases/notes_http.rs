@@ -1,0 +1,205 @@
+//! Notes, deadlines and the timeline of a case over HTTP.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse, get, post};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::notes::{self, Note};
+use super::notes_store;
+use crate::audit::{Event, Seen, What};
+use crate::auth::policy::{self, Action};
+use crate::deadlines::http::DeadlineView;
+use crate::error::{Error, Result};
+use crate::http::extract::{Body, Params, SignedIn};
+use crate::http::idempotency::{self, Created, IdempotencyKey};
+use crate::http::page::{self, Items, Page};
+use crate::http::problem::Refusal;
+use crate::temwen::Temwen;
+use crate::values::{CaseId, Words};
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config.service(list_notes).service(write_note).service(read_timeline).service(list_case_deadlines);
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Paging {
+    /// How many at most, 1 to 200; 50 unless given.
+    limit: Option<u32>,
+    /// The cursor of the page before.
+    after: Option<String>,
+}
+
+/// A note.
+#[derive(Serialize, ToSchema)]
+struct NoteView {
+    id: Uuid,
+    /// Who wrote it.
+    author_id: Uuid,
+    /// What it says.
+    text: String,
+    /// When it was written.
+    written_at: DateTime<Utc>,
+}
+
+impl From<Note> for NoteView {
+    fn from(note: Note) -> Self {
+        let Note { id, author_id, text, written_at } = note;
+        Self { id: id.uuid(), author_id: author_id.uuid(), text, written_at }
+    }
+}
+
+/// List the notes of a case, oldest first. That you read them is recorded.
+#[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case"), Paging),
+    responses((status = 200, body = Items<NoteView>, description = "A page of notes"), Refusal))]
+#[get("/cases/{id}/notes")]
+async fn list_notes(
+    temwen: Data<Temwen>,
+    caller: SignedIn,
+    id: Path<CaseId>,
+    request: HttpRequest,
+    query: Params<Paging>,
+) -> Result<HttpResponse> {
+    if !policy::allows(&caller.0.actor, Action::Notes) {
+        return Err(Error::forbidden());
+    }
+    let page = Page::parse(&temwen.keys, "notes", query.0.limit, query.0.after.as_deref())?;
+    let read = async |conn: &_| notes::of_case(conn, *id, page.after, page.rows()).await;
+    let entry = Event::case_read(What::NotesRead, *id);
+    let rows =
+        temwen.db.read_recorded(&caller.0, "cases.notes", entry, read).await?.ok_or_else(Error::not_found)?;
+    Ok(page::answer(
+        &temwen.keys,
+        "notes",
+        page,
+        rows,
+        |note| (note.written_at, note.id.uuid()),
+        NoteView::from,
+        &request,
+    ))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "The clinic confirms the date."}))]
+struct WriteNote {
+    /// What it says: up to 65536 bytes.
+    text: String,
+}
+
+/// Write a note on a case. It is never changed; a correction is another note.
+#[utoipa::path(tag = "cases", security(("token" = [])),
+    params(("id" = Uuid, Path, description = "Which case"), ("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again")),
+    responses((status = 201, body = NoteView, description = "The note"), Refusal))]
+#[post("/cases/{id}/notes")]
+async fn write_note(
+    temwen: Data<Temwen>,
+    caller: SignedIn,
+    id: Path<CaseId>,
+    key: IdempotencyKey,
+    body: Body<WriteNote>,
+) -> Result<HttpResponse> {
+    let words = Words::parse(body.value.text).map_err(|why| Error::fault("/text", why))?;
+    idempotency::once(&temwen, &caller.0, "cases.note", &key.at(id.uuid()), &body.bytes, async |tx| {
+        let (note, matter) = notes::write(tx, *id, &words).await?;
+        Ok(Created::new(NoteView::from(note)).within(matter))
+    })
+    .await
+}
+
+/// An entry of the audit record.
+#[derive(Serialize, ToSchema)]
+struct EntryView {
+    id: Uuid,
+    /// When it happened.
+    at: DateTime<Utc>,
+    /// What kind of actor did it: `user`, `reporter`, `public` or `system`.
+    actor_kind: String,
+    /// Which one.
+    actor: String,
+    /// What was done.
+    action: String,
+    /// To what kind of thing.
+    object_kind: String,
+    /// To which.
+    object_id: Uuid,
+    /// In which request.
+    request_id: String,
+    /// Ids and words that belong to it.
+    #[schema(value_type = Object)]
+    detail: serde_json::Value,
+}
+
+impl From<Seen> for EntryView {
+    fn from(seen: Seen) -> Self {
+        let Seen { id, at, actor_kind, actor, action, object_kind, object_id, request_id, detail } = seen;
+        Self { id: id.uuid(), at, actor_kind, actor, action, object_kind, object_id, request_id, detail }
+    }
+}
+
+/// Read what was done in a case, oldest first. That you read it is recorded too.
+#[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case"), Paging),
+    responses((status = 200, body = Items<EntryView>, description = "A page of entries"), Refusal))]
+#[get("/cases/{id}/timeline")]
+async fn read_timeline(
+    temwen: Data<Temwen>,
+    caller: SignedIn,
+    id: Path<CaseId>,
+    request: HttpRequest,
+    query: Params<Paging>,
+) -> Result<HttpResponse> {
+    if !policy::allows(&caller.0.actor, Action::ReadTimeline) {
+        return Err(Error::forbidden());
+    }
+    let page = Page::parse(&temwen.keys, "timeline", query.0.limit, query.0.after.as_deref())?;
+    let entry = Event::case_read(What::TimelineRead, *id);
+    let read = async |conn: &_| notes_store::timeline(conn, *id, page.after, page.rows()).await;
+    let rows = temwen
+        .db
+        .read_recorded(&caller.0, "cases.timeline", entry, read)
+        .await?
+        .ok_or_else(Error::not_found)?;
+    Ok(page::answer(
+        &temwen.keys,
+        "timeline",
+        page,
+        rows,
+        |entry| (entry.at, entry.id.uuid()),
+        EntryView::from,
+        &request,
+    ))
+}
+
+/// The deadlines of a case.
+#[derive(Serialize, ToSchema)]
+struct CaseDeadlines {
+    /// The earliest due first.
+    items: Vec<DeadlineView>,
+}
+
+/// List the deadlines of a case and of its complaints, the earliest due first.
+#[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case")),
+    responses((status = 200, body = CaseDeadlines, description = "Its deadlines"), Refusal))]
+#[get("/cases/{id}/deadlines")]
+async fn list_case_deadlines(
+    temwen: Data<Temwen>,
+    caller: SignedIn,
+    id: Path<CaseId>,
+) -> Result<HttpResponse> {
+    if !policy::allows(&caller.0.actor, Action::ReadDeadlines) {
+        return Err(Error::forbidden());
+    }
+    let user = caller.0.actor.user().ok_or_else(Error::forbidden)?;
+    let file = temwen
+        .db
+        .read(&caller.0, async |conn| super::read_file(conn, *id, user).await)
+        .await?
+        .ok_or_else(Error::not_found)?;
+    let now = temwen.clock.now();
+    let items = file.deadlines.into_iter().map(|deadline| DeadlineView::at(now, deadline)).collect();
+    Ok(HttpResponse::Ok().json(CaseDeadlines { items }))
+}

@@ -1,0 +1,144 @@
+//! SQL of assignments, duties and walls.
+
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::Case;
+use super::people::{Wall, WallKind};
+use super::workflow::Duty;
+use crate::auth::Role;
+use crate::db::Tx;
+use crate::db::schema::{assignments, case_duties, cases, walls};
+use crate::error::{Error, Kind, Result};
+use crate::values::{CaseId, MatterId, Reason, UserId};
+
+/// Gives `user` a part in a case. The database's key refuses a second, other one.
+pub(super) async fn take_duty(tx: &mut Tx, case: CaseId, user: UserId, duty: Duty) -> Result<()> {
+    let has: Option<Duty> = tx
+        .ask(async |mut conn| {
+            case_duties::table.find((case, user)).select(case_duties::duty).first(&mut conn).await.optional()
+        })
+        .await?;
+    if has == Some(duty) {
+        return Ok(());
+    }
+    let row = (
+        case_duties::case_id.eq(case),
+        case_duties::user_id.eq(user),
+        case_duties::duty.eq(duty),
+        case_duties::since.eq(tx.now()),
+    );
+    tx.ask_for(
+        async |mut conn| diesel::insert_into(case_duties::table).values(row).execute(&mut conn).await,
+        |error| match error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info)
+                if info.constraint_name() == Some("case_duties_one_per_person") =>
+            {
+                Error::new(Kind::Forbidden, "one person never does two of triage, investigation, determination and review in one case")
+            }
+            other => crate::db::tx::refused(other),
+        },
+    )
+    .await
+    .map(|_| ())
+}
+
+pub(super) async fn is_walled(tx: &mut Tx, user: UserId, matter: MatterId) -> Result<bool> {
+    let found: Option<UserId> = tx
+        .ask(async |mut conn| {
+            walls::table.find((user, matter.uuid())).select(walls::user_id).first(&mut conn).await.optional()
+        })
+        .await?;
+    Ok(found.is_some())
+}
+
+pub(super) async fn assign(tx: &mut Tx, case: &Case, user: UserId, role: Role) -> Result<()> {
+    let by = tx.actor().user().ok_or_else(Error::forbidden)?;
+    let row = (
+        assignments::id.eq(uuid::Uuid::now_v7()),
+        assignments::case_id.eq(case.id),
+        assignments::matter_id.eq(case.matter_id),
+        assignments::user_id.eq(user),
+        assignments::role.eq(role),
+        assignments::assigned_by.eq(by),
+        assignments::assigned_at.eq(tx.now()),
+    );
+    tx.ask_for(
+        async |mut conn| diesel::insert_into(assignments::table).values(row).execute(&mut conn).await,
+        |error| match error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
+                Error::new(Kind::Exists, "this account works on the case already")
+            }
+            other => crate::db::tx::refused(other),
+        },
+    )
+    .await
+    .map(|_| ())
+}
+
+pub(super) async fn end_assignment(tx: &mut Tx, case: CaseId, user: UserId) -> Result<usize> {
+    let now = tx.now();
+    tx.ask(async |mut conn| {
+        diesel::update(assignments::table)
+            .filter(
+                assignments::case_id
+                    .eq(case)
+                    .and(assignments::user_id.eq(user))
+                    .and(assignments::ended_at.is_null()),
+            )
+            .set(assignments::ended_at.eq(now))
+            .execute(&mut conn)
+            .await
+    })
+    .await
+}
+
+pub(super) async fn put_up(
+    tx: &mut Tx,
+    matter: MatterId,
+    user: UserId,
+    kind: WallKind,
+    reason: &Reason,
+    by: UserId,
+) -> Result<()> {
+    let row = (
+        walls::user_id.eq(user),
+        walls::matter_id.eq(matter),
+        walls::kind.eq(kind),
+        walls::reason.eq(reason.as_str()),
+        walls::put_up_by.eq(by),
+        walls::put_up_at.eq(tx.now()),
+    );
+    tx.ask_for(
+        async |mut conn| diesel::insert_into(walls::table).values(row).execute(&mut conn).await,
+        |error| match error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
+                Error::new(Kind::Exists, "this matter is hidden from that account already")
+            }
+            other => crate::db::tx::refused(other),
+        },
+    )
+    .await
+    .map(|_| ())
+}
+
+/// The walls around a case; `None` if whoever acts may not know of it.
+pub async fn walls_of_case(conn: &AsyncPgConnection, case: CaseId) -> QueryResult<Option<Vec<Wall>>> {
+    let there = async {
+        let mut conn = conn;
+        cases::table.find(case).select(cases::id).first::<CaseId>(&mut conn).await.optional()
+    };
+    let standing = async {
+        let mut conn = conn;
+        walls::table
+            .filter(walls::matter_id.eq_any(cases::table.filter(cases::id.eq(case)).select(cases::matter_id)))
+            .order(walls::put_up_at)
+            .limit(500)
+            .select(Wall::as_select())
+            .load(&mut conn)
+            .await
+    };
+    let (there, standing) = futures_util::join!(there, standing);
+    Ok(there?.zip(Some(standing?)).map(|(_, walls)| walls))
+}

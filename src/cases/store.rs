@@ -1,0 +1,437 @@
+//! SQL of cases.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types as sql;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::workflow::{Duty, Stage};
+use super::{Advance, Case, Classification};
+use crate::auth::Role;
+use crate::auth::policy::{Narrow, Scope};
+use crate::complaints::Complaint;
+use crate::db::Tx;
+use crate::db::schema::{allegations, assignments, case_duties, cases, deadlines};
+use crate::db::statement::{Fixed, Text};
+use crate::deadlines::{Deadline, name};
+use crate::error::Result;
+use crate::values::{AllegationId, CaseId, MatterId, UserId};
+
+/// The answer of a statement that holds a case: all that `Case` has, in one round trip.
+struct Hold;
+impl Text for Hold {
+    const GIVEN: &'static str = "id";
+    // Whoever was seen to know of a case keeps it in sight until the transaction ends, even when their own step takes it
+    // out of their scope.
+    const SQL: &'static str = " select set_config('temwen.matter', matter_id::text, true) from cases \
+         where id = (select id from given) for update";
+    type Row = sql::Text;
+}
+
+pub(crate) async fn lock(tx: &mut Tx, id: CaseId) -> Result<Option<Case>> {
+    let held: Option<String> = tx
+        .ask(async |mut conn| {
+            Fixed::with(Hold, (id.into_sql::<sql::Uuid>(),)).get_result(&mut conn).await.optional()
+        })
+        .await?;
+    if held.is_none() {
+        return Ok(None);
+    }
+    tx.ask(async |mut conn| cases::table.find(id).select(Case::as_select()).first(&mut conn).await.optional())
+        .await
+}
+
+struct NextNumber;
+impl Text for NextNumber {
+    const GIVEN: &'static str = "year";
+    const SQL: &'static str = " insert into case_numbers (year, last) select year, 1 from given \
+         on conflict (year) do update set last = case_numbers.last + 1 returning last";
+    type Row = sql::Integer;
+}
+
+/// The next case number of a year. Its row is held until the transaction ends, so that no number is lost with a
+/// transaction that fails: take it late.
+pub(crate) async fn next_number(tx: &mut Tx, year: i32) -> Result<String> {
+    let last: i32 = tx
+        .ask(async |mut conn| {
+            Fixed::with(NextNumber, (year.into_sql::<sql::Integer>(),)).get_result(&mut conn).await
+        })
+        .await?;
+    Ok(format!("COA-{year:04}-{last:06}"))
+}
+
+/// A case on its way into the database.
+pub(crate) struct New<'a> {
+    pub(crate) id: CaseId,
+    pub(crate) number: String,
+    pub(crate) matter: MatterId,
+    pub(crate) stage: Stage,
+    pub(crate) category: &'a str,
+    pub(crate) priority: &'a str,
+    pub(crate) flags: &'a [String],
+    pub(crate) country: Option<&'a str>,
+    pub(crate) department: Option<&'a str>,
+    pub(crate) owner_role: Role,
+    pub(crate) owner: Option<UserId>,
+    pub(crate) opened_by: Option<UserId>,
+    pub(crate) opened_at: DateTime<Utc>,
+    pub(crate) closed_at: Option<DateTime<Utc>>,
+    pub(crate) outcome: Option<&'a str>,
+    pub(crate) policy: &'a str,
+    pub(crate) external_ref: Option<&'a str>,
+}
+
+pub(crate) async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<Case> {
+    let row = (
+        cases::id.eq(new.id),
+        cases::number.eq(&new.number),
+        cases::matter_id.eq(new.matter),
+        cases::stage.eq(new.stage),
+        cases::category.eq(new.category),
+        cases::priority.eq(new.priority),
+        cases::flags.eq(new.flags),
+        cases::country.eq(new.country),
+        cases::department.eq(new.department),
+        cases::owner_role.eq(new.owner_role),
+        cases::owner_id.eq(new.owner),
+        cases::opened_by.eq(new.opened_by),
+        cases::opened_at.eq(new.opened_at),
+        cases::closed_at.eq(new.closed_at),
+        cases::outcome.eq(new.outcome),
+        (
+            cases::policy.eq(new.policy),
+            cases::external_ref.eq(new.external_ref),
+            cases::updated_at.eq(tx.now()),
+        ),
+    );
+    tx.ask(async |mut conn| {
+        diesel::insert_into(cases::table)
+            .values(row)
+            .returning(Case::as_returning())
+            .get_result(&mut conn)
+            .await
+    })
+    .await
+}
+
+pub(super) async fn set_stage(tx: &mut Tx, case: &Case, to: Stage, advance: &Advance) -> Result<Case> {
+    let now = tx.now();
+    let before = (to == Stage::Suspended).then_some(case.stage);
+    let referred = match to {
+        Stage::StateNotified => case.country.clone(),
+        _ => case.referred_country.clone(),
+    };
+    let set = (
+        cases::stage.eq(to),
+        cases::stage_before.eq(before),
+        cases::referred_country.eq(referred),
+        cases::closed_at.eq(to.is_over().then_some(now)),
+        cases::closure_reason.eq(advance.closure_reason.as_deref()),
+        cases::updated_at.eq(now),
+        cases::version.eq(cases::version + 1),
+    );
+    change(tx, case.id, set).await
+}
+
+pub(super) async fn classify(tx: &mut Tx, case: &Case, wanted: &Classification) -> Result<Case> {
+    let set = (
+        cases::category.eq(wanted.category.as_deref().unwrap_or(&case.category)),
+        cases::priority.eq(wanted.priority.as_deref().unwrap_or(&case.priority)),
+        cases::updated_at.eq(tx.now()),
+        cases::version.eq(cases::version + 1),
+    );
+    let changed = change(tx, case.id, set).await?;
+    match &wanted.country {
+        None => Ok(changed),
+        Some(country) => change(tx, case.id, cases::country.eq(country)).await,
+    }
+}
+
+/// Changes the columns `set` of a case that is held.
+pub(super) async fn change<S>(tx: &mut Tx, id: CaseId, set: S) -> Result<Case>
+where
+    S: diesel::query_builder::AsChangeset<Target = cases::table>,
+    S::Changeset: diesel::query_builder::QueryFragment<diesel::pg::Pg> + Send,
+{
+    tx.ask(async |mut conn| {
+        diesel::update(cases::table.find(id))
+            .set(set)
+            .returning(Case::as_returning())
+            .get_result(&mut conn)
+            .await
+    })
+    .await
+}
+
+/// The reporters hear what became of a case when it ends: their feedback is given.
+pub(super) async fn meet_feedback(tx: &mut Tx, case: &Case) -> Result<()> {
+    let complaints = tx.ask(async |conn| crate::complaints::store::of_case(conn, case.id).await).await?;
+    for complaint in complaints {
+        crate::deadlines::meet_for_complaint(tx, complaint.id, case.matter_id, name::FEEDBACK).await?;
+    }
+    Ok(())
+}
+
+/// One allegation of a case.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = allegations, check_for_backend(diesel::pg::Pg))]
+pub struct Allegation {
+    /// Its id.
+    pub id: AllegationId,
+    /// Its place in the case.
+    pub position: i32,
+    /// A word of the policy.
+    pub type_: Option<String>,
+    /// What its source calls it.
+    pub reported_as: Option<String>,
+    /// What it is taken for.
+    pub category: String,
+    /// The source's number of whoever is accused.
+    pub subject_ref: Option<String>,
+    /// Their unit.
+    pub subject_unit: Option<String>,
+    /// Their rank.
+    pub subject_rank: Option<String>,
+    /// What was found.
+    pub finding: Option<String>,
+    /// What came of it, in our vocabulary.
+    pub outcome: Option<String>,
+    /// What followed.
+    pub discipline: Option<String>,
+}
+
+/// Somebody who works on a case.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = assignments, check_for_backend(diesel::pg::Pg))]
+pub struct Assignment {
+    /// Their account.
+    pub user_id: UserId,
+    /// As what.
+    pub role: Role,
+    /// Since when.
+    pub assigned_at: DateTime<Utc>,
+}
+
+/// A case with all that hangs on it.
+#[derive(Debug)]
+pub struct CaseFile {
+    /// The case.
+    pub case: Case,
+    /// Who works on it.
+    pub assignments: Vec<Assignment>,
+    /// The complaints that it grew from.
+    pub complaints: Vec<Complaint>,
+    /// What is alleged.
+    pub allegations: Vec<Allegation>,
+    /// Its clocks.
+    pub deadlines: Vec<Deadline>,
+    /// The reader's own part in it.
+    pub duty: Option<Duty>,
+}
+
+/// Reads a case with all that hangs on it; everything in one round trip.
+pub async fn read_file(conn: &AsyncPgConnection, id: CaseId, user: UserId) -> QueryResult<Option<CaseFile>> {
+    let case = async {
+        let mut conn = conn;
+        cases::table.find(id).select(Case::as_select()).first(&mut conn).await.optional()
+    };
+    let working = async {
+        let mut conn = conn;
+        assignments::table
+            .filter(assignments::case_id.eq(id).and(assignments::ended_at.is_null()))
+            .order((assignments::assigned_at, assignments::id))
+            .limit(100)
+            .select(Assignment::as_select())
+            .load(&mut conn)
+            .await
+    };
+    let alleged = async {
+        let mut conn = conn;
+        allegations::table
+            .filter(allegations::case_id.eq(id))
+            .order(allegations::position)
+            .limit(500)
+            .select(Allegation::as_select())
+            .load(&mut conn)
+            .await
+    };
+    let duty = async {
+        let mut conn = conn;
+        case_duties::table
+            .find((id, user))
+            .select(case_duties::duty)
+            .first::<Duty>(&mut conn)
+            .await
+            .optional()
+    };
+    let (case, working, complaints, alleged, clocks, duty) = futures_util::join!(
+        case,
+        working,
+        crate::complaints::store::of_case(conn, id),
+        alleged,
+        crate::deadlines::of_case(conn, id),
+        duty
+    );
+    let (assignments, complaints, allegations, deadlines, duty) =
+        (working?, complaints?, alleged?, clocks?, duty?);
+    Ok(case?.map(|case| CaseFile { case, assignments, complaints, allegations, deadlines, duty }))
+}
+
+/// Which cases are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// At this stage.
+    pub stage: Option<Stage>,
+    /// Taken for this.
+    pub category: Option<String>,
+    /// Of this priority.
+    pub priority: Option<String>,
+    /// That this account works on.
+    pub assignee: Option<UserId>,
+    /// That concern this country.
+    pub country: Option<String>,
+    /// From this department.
+    pub department: Option<String>,
+    /// With a missed deadline, or without one.
+    pub overdue: Option<bool>,
+    /// Opened at or after.
+    pub opened_from: Option<DateTime<Utc>>,
+    /// Opened before.
+    pub opened_to: Option<DateTime<Utc>>,
+}
+
+/// Cases, newest first.
+pub async fn list(
+    mut conn: &AsyncPgConnection,
+    scope: &Scope,
+    user: UserId,
+    filter: &Filter,
+    now: DateTime<Utc>,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    rows: i64,
+) -> QueryResult<Vec<Case>> {
+    let mut query = cases::table.into_boxed();
+    let of = |user: UserId| {
+        assignments::table
+            .filter(assignments::user_id.eq(user).and(assignments::ended_at.is_null()))
+            .select(assignments::matter_id)
+    };
+    // The wall does not depend on this: it lets Postgres start from the few rows of a narrow scope.
+    match scope.only_cases() {
+        Some(Narrow::Assigned) => query = query.filter(cases::matter_id.eq_any(of(user))),
+        Some(Narrow::Country(country)) => {
+            query = query.filter(cases::referred_country.eq(country.to_owned()))
+        }
+        Some(Narrow::Panel) => {
+            query = query.filter(cases::stage.eq_any([
+                Stage::Determination,
+                Stage::ActionPending,
+                Stage::Review,
+            ]));
+        }
+        Some(Narrow::Command) => query = query.filter(cases::stage.eq(Stage::ActionPending)),
+        _ => {}
+    }
+    if let Some(stage) = filter.stage {
+        query = query.filter(cases::stage.eq(stage));
+    }
+    if let Some(category) = &filter.category {
+        query = query.filter(cases::category.eq(category.clone()));
+    }
+    if let Some(priority) = &filter.priority {
+        query = query.filter(cases::priority.eq(priority.clone()));
+    }
+    if let Some(assignee) = filter.assignee {
+        query = query.filter(cases::matter_id.eq_any(of(assignee)));
+    }
+    if let Some(country) = &filter.country {
+        query = query.filter(cases::country.eq(country.clone()));
+    }
+    if let Some(department) = &filter.department {
+        query = query.filter(cases::department.eq(department.clone()));
+    }
+    if let Some(overdue) = filter.overdue {
+        let missed = deadlines::table
+            .filter(
+                deadlines::met_at
+                    .is_null()
+                    .and(deadlines::cancelled_at.is_null())
+                    .and(deadlines::paused_at.is_null()),
+            )
+            .filter(deadlines::due_at.lt(now))
+            .select(deadlines::matter_id);
+        query = if overdue {
+            query.filter(cases::matter_id.eq_any(missed))
+        } else {
+            query.filter(cases::matter_id.ne_all(missed))
+        };
+    }
+    if let Some(from) = filter.opened_from {
+        query = query.filter(cases::opened_at.ge(from));
+    }
+    if let Some(to) = filter.opened_to {
+        query = query.filter(cases::opened_at.lt(to));
+    }
+    if let Some((at, id)) = after {
+        // The first condition lets the index start there; the second is the exact place.
+        query = query
+            .filter(cases::opened_at.le(at))
+            .filter(cases::opened_at.lt(at).or(cases::opened_at.eq(at).and(cases::id.lt(CaseId::from(id)))));
+    }
+    query
+        .order((cases::opened_at.desc(), cases::id.desc()))
+        .limit(rows)
+        .select(Case::as_select())
+        .load(&mut conn)
+        .await
+}
+
+/// The allegations of a complaint become those of its case, in words of the policy.
+pub(super) async fn take_over_allegations(
+    tx: &mut Tx,
+    policy: &crate::coa::Policy,
+    case: CaseId,
+    complaint: crate::values::ComplaintId,
+) -> Result<()> {
+    let said = tx.ask(async |conn| crate::complaints::store::said(conn, complaint).await).await?;
+    let Some(said) = said else { return Ok(()) };
+    let particulars: crate::complaints::particulars::Particulars =
+        serde_json::from_str(&said.particulars).map_err(crate::Error::internal)?;
+    let rows: Vec<_> = particulars
+        .allegations
+        .iter()
+        .zip(1_i32..)
+        .map(|(alleged, position)| {
+            let category =
+                policy.allegation_type(&alleged.r#type).map_or("", |known| known.category.as_str());
+            (
+                allegations::id.eq(AllegationId::new()),
+                allegations::case_id.eq(case),
+                allegations::position.eq(position),
+                allegations::type_.eq(alleged.r#type.clone()),
+                allegations::category.eq(category.to_owned()),
+            )
+        })
+        .collect();
+    tx.ask(async |mut conn| diesel::insert_into(allegations::table).values(rows).execute(&mut conn).await)
+        .await
+        .map(|_| ())
+}
+
+/// Counts a change of what hangs on a case.
+pub(super) async fn touch(tx: &mut Tx, case: &Case) -> Result<Case> {
+    let now = tx.now();
+    change(tx, case.id, (cases::updated_at.eq(now), cases::version.eq(cases::version + 1))).await
+}
+
+/// Nobody by name owns a case any more; its desk still does.
+pub(super) async fn back_to_desk(tx: &mut Tx, case: &Case) -> Result<Case> {
+    let now = tx.now();
+    let set = (
+        cases::owner_id.eq(None::<UserId>),
+        cases::updated_at.eq(now),
+        cases::version.eq(cases::version + 1),
+    );
+    change(tx, case.id, set).await
+}

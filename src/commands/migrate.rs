@@ -1,0 +1,25 @@
+//! `temwen migrate`: brings a database to the schema that this program knows.
+
+use super::opened::{Opened, Private, given};
+use super::{Failed, say};
+use crate::config::Database;
+use crate::db::migrate;
+
+pub(super) async fn run(database: &Database) -> Result<(), Failed> {
+    let run = match given(database)? {
+        Some(connect) => {
+            let owner = crate::db::Connect { as_owner: true, ..connect };
+            migrate::run(&owner).await?
+        }
+        None => {
+            let private = Private::start(database, 0).await?;
+            let run = private.prepare().await;
+            Opened::stop(Some(private)).await?;
+            run?
+        }
+    };
+    match run.as_slice() {
+        [] => say("The database is up to date: nothing is pending."),
+        run => say(&format!("Ran {} migrations:\n  {}", run.len(), run.join("\n  "))),
+    }
+}

@@ -1,0 +1,147 @@
+//! The commands of the program, other than its longest: [`crate::serve`].
+//!
+//! Belongs here: what a command does from its arguments to its exit code, and how it tells people. To add one: a variant
+//! in [`crate::config::Command`], an arm in [`dispatch`], a file here.
+
+pub mod add_user;
+mod migrate;
+pub mod opened;
+
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind, Write as _};
+use std::process::ExitCode;
+
+use crate::auth::credentials::{KeyError, NoRandomness, PasswordError, TokenError};
+use crate::config::{Cli, Command};
+use crate::db::embedded::Failure;
+use crate::error::{Error, Kind};
+use crate::{http, serve, telemetry};
+
+/// Why a command could not do what it was told: one sentence for whoever gave it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(String);
+
+impl Failed {
+    /// Says `sentence`.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+
+    /// Says `sentence` and, in parentheses, everything that led to it.
+    pub fn because(sentence: impl Into<String>, cause: &(dyn StdError + 'static)) -> Self {
+        let mut said = cause.to_string();
+        let mut next = cause.source();
+        while let Some(cause) = next {
+            said += &format!(": {cause}");
+            next = cause.source();
+        }
+        Self(format!("{} ({said})", sentence.into()))
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        let faults: Vec<String> =
+            error.faults().iter().map(|fault| format!("{} {}", fault.pointer, fault.detail)).collect();
+        match (error.kind(), error.source()) {
+            (Kind::Invalid, _) if !faults.is_empty() => Self(faults.join("; ")),
+            (Kind::Internal | Kind::Unavailable, Some(cause)) => Self::because(error.to_string(), cause),
+            _ => Self(error.to_string()),
+        }
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        // Its sentence holds its cause already.
+        Self(failure.to_string())
+    }
+}
+
+impl From<KeyError> for Failed {
+    fn from(error: KeyError) -> Self {
+        match error.source() {
+            Some(cause) => Self::because(error.to_string(), cause),
+            None => Self(error.to_string()),
+        }
+    }
+}
+
+impl From<TokenError> for Failed {
+    fn from(error: TokenError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<PasswordError> for Failed {
+    fn from(error: PasswordError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<NoRandomness> for Failed {
+    fn from(error: NoRandomness) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs a command to its end. 0: done; 1: could not, and standard error says why; 2 is clap's, for a bad command line.
+pub fn run(cli: Cli) -> ExitCode {
+    telemetry::log_panics();
+    let log = match &cli.command {
+        Command::Serve(serve) => telemetry::start_log(&serve.log, serve.log_format),
+        // People read these: they hear of what is wrong, and otherwise the command speaks for itself.
+        _ => telemetry::start_log("warn", None),
+    };
+    let done = match log {
+        Ok(()) => actix_web::rt::System::new().block_on(dispatch(cli.command)),
+        Err(error) => Err(Failed::because("the log's filter (--log, TEMWEN_LOG) cannot be read", &error)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            // Where even this cannot be written, the exit code remains.
+            let _ = writeln!(io::stderr().lock(), "temwen: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> Result<(), Failed> {
+    match command {
+        Command::Serve(serve) => serve::run(*serve).await,
+        Command::Migrate(arguments) => migrate::run(&arguments.database).await,
+        Command::AddUser(arguments) => add_user::run(*arguments).await,
+        Command::Openapi(_) => {
+            let document = http::openapi().to_yaml();
+            let document =
+                document.map_err(|error| Failed::because("the document could not be written", &error))?;
+            say(document.trim_end())
+        }
+    }
+}
+
+/// Prints `text` and a line break. Somebody who stopped listening is no fault of ours.
+pub(crate) fn say(text: &str) -> Result<(), Failed> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failed::because("standard output cannot be written to", &error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_a_sentence_with_its_causes() {
+        let cause = io::Error::new(ErrorKind::NotFound, "no such file");
+        let error = Error::unavailable(2).because(cause);
+        let said = Failed::from(error).to_string();
+        assert_eq!(said, "the register cannot answer just now; nothing was changed (no such file)");
+    }
+}

@@ -1,0 +1,217 @@
+//! The register, opened for a command: its database, reachable and of the right schema, and all that goes with it.
+//!
+//! Every command that works on the register begins with [`Opened::open`] and ends with [`Opened::close`]. With a private
+//! PostgreSQL it does not matter whether a server runs on the same data directory.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use secrecy::ExposeSecret as _;
+use tokio::task::spawn_blocking;
+
+use super::Failed;
+use crate::Temwen;
+use crate::auth::credentials::{Keys, Passwords, Slowdown, Tokens};
+use crate::auth::policy::Lanes;
+use crate::coa::{Flaw, Policy, Texts};
+use crate::config::Database;
+use crate::db::embedded::{Failure, Options, PrivatePostgres, create_data_dir, lock_for_serving};
+use crate::db::migrate::{self, Difference};
+use crate::db::{Connect, Db, Server, prepare};
+use crate::temwen::{Clock, Front, Shared};
+
+/// The register's database in the private cluster.
+const NAME: &str = "temwen";
+/// How many connections the private PostgreSQL allows at least, and how many are kept for commands besides the server.
+const FEWEST_CONNECTIONS: usize = 100;
+const FOR_COMMANDS: usize = 20;
+/// How many sign-ins may wait for a core to hash their password.
+const WAITING_PASSWORDS: usize = 64;
+/// How many accounts, and how many sources, the slowing down of guesses remembers: about 200 bytes each.
+const REMEMBERED_FAILURES: usize = 20_000;
+
+/// What the register is opened for.
+#[derive(Debug, Clone, Copy)]
+pub enum Use {
+    /// A command that works beside a server, or without one.
+    Command,
+    /// The server itself, which holds the data directory's lock.
+    Serve {
+        /// How many connections it may need.
+        connections: usize,
+        /// How many proxies stand in front of it.
+        trusted_proxies: usize,
+    },
+}
+
+/// The register, opened.
+pub struct Opened {
+    /// The private PostgreSQL, unless a database was given.
+    pub private: Option<Private>,
+    /// How to reach the database as the server's role.
+    pub connect: Connect,
+    /// Policy, keys and the rest.
+    pub shared: Arc<Shared>,
+}
+
+impl Opened {
+    /// Opens the register: reads policy and keys, then starts or finds the database and checks its schema.
+    pub async fn open(database: &Database, purpose: Use) -> Result<Self, Failed> {
+        let (connections, trusted_proxies, serving) = match purpose {
+            Use::Command => (0, 0, false),
+            Use::Serve { connections, trusted_proxies } => (connections, trusted_proxies, true),
+        };
+        // Before anything slow: what a person has to mend should be said at once.
+        let given = given(database)?;
+        let shared = Arc::new(shared(database, Front { trusted_proxies })?);
+        let (private, connect) = match given {
+            Some(connect) => {
+                prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
+                migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
+                (None, connect)
+            }
+            None => {
+                let private = Private::start(database, connections).await?;
+                private.prepare_for(serving).await?;
+                let connect = private.connect(NAME, false);
+                (Some(private), connect)
+            }
+        };
+        Ok(Self { private, connect, shared })
+    }
+
+    /// The register with a pool of its own, of at most so many connections.
+    pub fn temwen(&self, connections: usize) -> Result<Temwen, Failed> {
+        let lanes = Lanes::new(self.shared.policy.categories_in_lane("psea"));
+        let db = Db::new(self.connect.clone(), connections, self.shared.clock.clone(), lanes)?;
+        Ok(Temwen { db, shared: Arc::clone(&self.shared) })
+    }
+
+    /// Closes it; the private PostgreSQL stops, unless others use it.
+    pub async fn close(self) -> Result<(), Failed> {
+        Self::stop(self.private).await
+    }
+
+    /// Stops the private PostgreSQL, unless others use it.
+    pub(super) async fn stop(private: Option<Private>) -> Result<(), Failed> {
+        match private {
+            // Somebody who still holds a share lets go of it when it ends.
+            Some(private) => match Arc::into_inner(private.postgres) {
+                Some(postgres) => blocking(move || postgres.stop()).await,
+                None => Ok(()),
+            },
+            None => Ok(()),
+        }
+    }
+}
+
+/// The private PostgreSQL of a data directory.
+pub struct Private {
+    /// Shared with whoever watches that it runs.
+    pub postgres: Arc<PrivatePostgres>,
+    data_dir: std::path::PathBuf,
+}
+
+impl Private {
+    /// Starts it, or finds it running; it allows at least `connections`, if this is what starts it.
+    pub async fn start(database: &Database, connections: usize) -> Result<Self, Failed> {
+        let allowed = (connections + FOR_COMMANDS).max(FEWEST_CONNECTIONS);
+        let options = Options {
+            bin_dir: database.postgres_bin_dir.clone(),
+            settings: vec![("max_connections".to_owned(), allowed.to_string())],
+            ..Options::new(&database.data_dir)
+        };
+        let data_dir = options.data_dir.clone();
+        let postgres = Arc::new(blocking(move || PrivatePostgres::start(options)).await?);
+        Ok(Self { postgres, data_dir })
+    }
+
+    fn connect(&self, database: &str, as_owner: bool) -> Connect {
+        let server = Server::Private(self.postgres.socket_dir().to_owned());
+        Connect { server, database: database.to_owned(), as_owner }
+    }
+
+    /// Makes the register's database, migrates it, and lets the server's role in; the names of the migrations that ran.
+    pub async fn prepare(&self) -> Result<Vec<String>, Failed> {
+        self.prepare_for(false).await
+    }
+
+    async fn prepare_for(&self, serving: bool) -> Result<Vec<String>, Failed> {
+        prepare::create_database(&self.connect("postgres", true), NAME).await?;
+        let owner = self.connect(NAME, true);
+        let run = match migrate::check(&owner).await? {
+            Ok(()) => Vec::new(),
+            Err(newer @ Difference::Newer(_)) => return Err(Failed::new(newer.to_string())),
+            Err(Difference::Older(_)) => {
+                // Not beneath a server of an older version that runs: it would find a schema it does not know.
+                let data_dir = self.data_dir.clone();
+                let _alone =
+                    if serving { None } else { Some(blocking(move || lock_for_serving(&data_dir)).await?) };
+                migrate::run(&owner).await?
+            }
+        };
+        prepare::let_server_in(&owner).await?;
+        Ok(run)
+    }
+}
+
+/// The database that was given, if one was; not yet connected to.
+pub fn given(database: &Database) -> Result<Option<Connect>, Failed> {
+    let Some(url) = database.database_url.clone().filter(|url| !url.expose_secret().is_empty()) else {
+        return Ok(None);
+    };
+    let connect = Connect { server: Server::Given(url), database: String::new(), as_owner: false };
+    match connect.config() {
+        Ok(_) => Ok(Some(connect)),
+        // What the library says may quote the URL, and with it the password.
+        Err(_) => Err(Failed::new(
+            "what --database-url (DATABASE_URL) holds is not the URL of a PostgreSQL, such as postgres://user@host/database",
+        )),
+    }
+}
+
+/// Reads the policy and the keys, and makes what all threads share.
+fn shared(database: &Database, front: Front) -> Result<Shared, Failed> {
+    let policy = match &database.policy {
+        Some(path) => {
+            Policy::load(path).map_err(|flaws| flawed(&format!("the policy {}", path.display()), &flaws))?
+        }
+        None => Policy::built_in().map_err(|flaws| flawed("the policy that the program carries", &flaws))?,
+    };
+    let texts = Texts::built_in().map_err(|flaws| flawed("the texts that the program carries", &flaws))?;
+    create_data_dir(&database.data_dir)?;
+    let keys = open_keys(&database.key_dir())?;
+    let cores = available_parallelism().map_or(1, usize::from);
+    Ok(Shared {
+        tokens: Tokens::new(&keys)?,
+        passwords: Passwords::new(cores, WAITING_PASSWORDS)?,
+        slowdown: Slowdown::new(REMEMBERED_FAILURES)?,
+        keys,
+        policy,
+        texts,
+        clock: Clock::system(),
+        front,
+    })
+}
+
+fn open_keys(dir: &Path) -> Result<Keys, Failed> {
+    Ok(Keys::open_or_create(dir)?)
+}
+
+/// Every flaw on a line of its own.
+fn flawed(what: &str, flaws: &[Flaw]) -> Failed {
+    let lines: Vec<String> = flaws.iter().map(|flaw| format!("\n  {flaw}")).collect();
+    let flaws = if lines.len() == 1 { "a flaw".to_owned() } else { format!("{} flaws", lines.len()) };
+    Failed::new(format!("{what} has {flaws}:{}", lines.concat()))
+}
+
+/// Runs `work`, which waits for processes and files, where it holds up nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failed> {
+    match spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(error) => Err(Failed::because("a thread of the program ended early", &error)),
+    }
+}

@@ -1,0 +1,329 @@
+//! SQL of complaints.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types as sql;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::{Complaint, New, Said, Status};
+use crate::auth::Role;
+use crate::auth::policy::{Narrow, Scope};
+use crate::db::Tx;
+use crate::db::schema::{assignments, complaints, submissions, walls};
+use crate::db::statement::{Fixed, Text};
+use crate::error::Result;
+use crate::values::{CaseId, ComplaintId, MatterId, UserId};
+
+struct Insert;
+impl Text for Insert {
+    const GIVEN: &'static str = "id, reference, submission_id, submission_digest, access_code_digest, channel, language, reported_category, \
+         category, priority, flags, department, country, incident_from, incident_precision, anonymity, captured_at, received_at, clock_start, \
+         submitted_by, owner_role, policy, external_ref, narrative, particulars, identities";
+    // Complaint and submission in one statement: either both are there or neither is. A repeated submission, and a
+    // reference that is taken, store nothing and say so.
+    const SQL: &'static str = ", stored as ( \
+         insert into complaints (id, reference, matter_id, submission_id, submission_digest, access_code_digest, channel, language, \
+             reported_category, category, priority, flags, department, country, incident_from, incident_precision, anonymity, status, \
+             captured_at, received_at, clock_start, submitted_by, owner_role, policy, external_ref) \
+         select id, reference, id, submission_id, submission_digest, access_code_digest, channel, language, \
+             reported_category, category, priority, flags, department, country, incident_from, incident_precision, anonymity, 'received', \
+             captured_at, received_at, clock_start, submitted_by, owner_role, policy, external_ref from given \
+         on conflict do nothing returning complaints.id) \
+         insert into submissions (complaint_id, narrative, particulars, identities) \
+         select stored.id, narrative, particulars, identities from given, stored";
+    type Row = ();
+}
+
+/// Stores a complaint; false if its submission was stored before, or its reference is taken.
+pub(crate) async fn insert(mut conn: &AsyncPgConnection, new: &New<'_>) -> QueryResult<bool> {
+    let submission = new.submission;
+    let binds = (
+        (
+            new.id.into_sql::<sql::Uuid>(),
+            new.reference.to_string().into_sql::<sql::Text>(),
+            submission.id.into_sql::<sql::Uuid>(),
+            new.digest.to_vec().into_sql::<sql::Binary>(),
+            new.access_code.map(|digest| digest.to_vec()).into_sql::<sql::Nullable<sql::Binary>>(),
+            submission.channel.as_str().into_sql::<sql::Text>(),
+            submission.language.as_str().into_sql::<sql::Text>(),
+            submission.reported_category.as_deref().into_sql::<sql::Nullable<sql::Text>>(),
+            submission.category.as_str().into_sql::<sql::Text>(),
+            submission.priority.as_str().into_sql::<sql::Text>(),
+            submission.flags.clone().into_sql::<sql::Array<sql::Text>>(),
+            submission.incident.department.as_deref().into_sql::<sql::Nullable<sql::Text>>(),
+            submission.country.as_deref().into_sql::<sql::Nullable<sql::Text>>(),
+        ),
+        (
+            submission.incident_from().into_sql::<sql::Nullable<sql::Date>>(),
+            submission.incident_precision().into_sql::<sql::Text>(),
+            submission.anonymity.as_str().into_sql::<sql::Text>(),
+            submission.captured_at.into_sql::<sql::Nullable<sql::Timestamptz>>(),
+            new.received_at.into_sql::<sql::Timestamptz>(),
+            new.clock_start.into_sql::<sql::Timestamptz>(),
+            new.submitted_by.into_sql::<sql::Nullable<sql::Uuid>>(),
+            new.owner_role.into_sql::<sql::Text>(),
+            new.policy.as_str().into_sql::<sql::Text>(),
+            new.external_ref.into_sql::<sql::Nullable<sql::Text>>(),
+            submission.narrative.as_str().into_sql::<sql::Text>(),
+            new.particulars.get().into_sql::<sql::Text>(),
+            new.identities.as_ref().map(|json| json.get()).into_sql::<sql::Nullable<sql::Text>>(),
+        ),
+    );
+    Ok(Fixed::with(Insert, binds).execute(&mut conn).await? == 1)
+}
+
+/// What is known of a submission that was stored before.
+pub(super) struct First {
+    pub(super) id: ComplaintId,
+    pub(super) reference: String,
+    pub(super) digest: Vec<u8>,
+    pub(super) code_digest: Option<Vec<u8>>,
+    pub(super) received_at: DateTime<Utc>,
+    pub(super) clock_start: DateTime<Utc>,
+}
+
+struct SubmittedBefore;
+impl Text for SubmittedBefore {
+    const GIVEN: &'static str = "id";
+    const SQL: &'static str = " select complaint_id, reference, submission_digest, access_code_digest, received_at, clock_start \
+         from given, submitted_before(given.id)";
+    type Row =
+        (sql::Uuid, sql::Text, sql::Binary, sql::Nullable<sql::Binary>, sql::Timestamptz, sql::Timestamptz);
+}
+
+type FirstRow = (ComplaintId, String, Vec<u8>, Option<Vec<u8>>, DateTime<Utc>, DateTime<Utc>);
+
+pub(super) async fn submitted_before(mut conn: &AsyncPgConnection, id: Uuid) -> QueryResult<Option<First>> {
+    let row: Option<FirstRow> =
+        Fixed::with(SubmittedBefore, (id.into_sql::<sql::Uuid>(),)).get_result(&mut conn).await.optional()?;
+    Ok(row.map(|(id, reference, digest, code_digest, received_at, clock_start)| First {
+        id,
+        reference,
+        digest,
+        code_digest,
+        received_at,
+        clock_start,
+    }))
+}
+
+pub(super) async fn find(mut conn: &AsyncPgConnection, id: ComplaintId) -> QueryResult<Option<Complaint>> {
+    complaints::table.find(id).select(Complaint::as_select()).first(&mut conn).await.optional()
+}
+
+pub(crate) async fn said(mut conn: &AsyncPgConnection, id: ComplaintId) -> QueryResult<Option<Said>> {
+    submissions::table.find(id).select(Said::as_select()).first(&mut conn).await.optional()
+}
+
+struct Hold;
+impl Text for Hold {
+    const GIVEN: &'static str = "id";
+    // Whoever was seen to know of a complaint keeps it in sight until the transaction ends, even when their own change
+    // takes it out of their scope.
+    const SQL: &'static str = " select set_config('temwen.matter', matter_id::text, true) from complaints \
+         where id = (select id from given) for update";
+    type Row = sql::Text;
+}
+
+pub(super) async fn lock(tx: &mut Tx, id: ComplaintId) -> Result<Option<Complaint>> {
+    let held: Option<String> = tx
+        .ask(async |mut conn| {
+            Fixed::with(Hold, (id.into_sql::<sql::Uuid>(),)).get_result(&mut conn).await.optional()
+        })
+        .await?;
+    if held.is_none() {
+        return Ok(None);
+    }
+    tx.ask(async |conn| find(conn, id).await).await
+}
+
+pub(super) async fn acknowledge(tx: &mut Tx, complaint: &Complaint) -> Result<Complaint> {
+    let now = tx.now();
+    let status = if complaint.status == Status::Received { Status::Acknowledged } else { complaint.status };
+    tx.ask(async |mut conn| {
+        diesel::update(complaints::table.find(complaint.id))
+            .set((
+                complaints::acknowledged_at.eq(now),
+                complaints::status.eq(status),
+                complaints::version.eq(complaints::version + 1),
+            ))
+            .returning(Complaint::as_returning())
+            .get_result(&mut conn)
+            .await
+    })
+    .await
+}
+
+/// What triage made of a complaint.
+pub(crate) struct Judged<'a> {
+    pub(crate) status: Status,
+    pub(crate) case: Option<CaseId>,
+    pub(crate) matter: MatterId,
+    pub(crate) category: &'a str,
+    pub(crate) priority: &'a str,
+    pub(crate) owner_role: Role,
+    pub(crate) owner: Option<UserId>,
+}
+
+/// Stores a triage decision.
+pub(crate) async fn judge(tx: &mut Tx, id: ComplaintId, judged: &Judged<'_>) -> Result<Complaint> {
+    let now = tx.now();
+    tx.ask(async |mut conn| {
+        diesel::update(complaints::table.find(id))
+            .set((
+                complaints::status.eq(judged.status),
+                complaints::case_id.eq(judged.case),
+                complaints::matter_id.eq(judged.matter),
+                complaints::category.eq(judged.category),
+                complaints::priority.eq(judged.priority),
+                complaints::owner_role.eq(judged.owner_role),
+                complaints::owner_id.eq(judged.owner),
+                complaints::assessed_at.eq(now),
+                complaints::version.eq(complaints::version + 1),
+            ))
+            .returning(Complaint::as_returning())
+            .get_result(&mut conn)
+            .await
+    })
+    .await
+}
+
+/// Raises what a complaint is taken for, where it lies in a case that was classified anew.
+pub(crate) async fn follow_category(tx: &mut Tx, case: CaseId, category: &str, priority: &str) -> Result<()> {
+    tx.ask(async |mut conn| {
+        diesel::update(complaints::table.filter(complaints::case_id.eq(case)))
+            .set((
+                complaints::category.eq(category),
+                complaints::priority.eq(priority),
+                complaints::version.eq(complaints::version + 1),
+            ))
+            .execute(&mut conn)
+            .await
+    })
+    .await
+    .map(|_| ())
+}
+
+/// The walls around one matter are put up around another too.
+pub(crate) async fn copy_walls(tx: &mut Tx, from: MatterId, to: MatterId, by: UserId) -> Result<()> {
+    let now = tx.now();
+    let standing: Vec<(UserId, String, String)> = tx
+        .ask(async |mut conn| {
+            walls::table
+                .filter(walls::matter_id.eq(from))
+                .select((walls::user_id, walls::kind, walls::reason))
+                .load(&mut conn)
+                .await
+        })
+        .await?;
+    let there: Vec<UserId> = tx
+        .ask(async |mut conn| {
+            walls::table.filter(walls::matter_id.eq(to)).select(walls::user_id).load(&mut conn).await
+        })
+        .await?;
+    let rows: Vec<_> = standing
+        .iter()
+        .filter(|(user, ..)| !there.contains(user))
+        .map(|(user, kind, reason)| {
+            (
+                walls::user_id.eq(user),
+                walls::matter_id.eq(to),
+                walls::kind.eq(kind),
+                walls::reason.eq(reason),
+                walls::put_up_by.eq(by),
+                walls::put_up_at.eq(now),
+            )
+        })
+        .collect();
+    tx.ask(async |mut conn| diesel::insert_into(walls::table).values(rows).execute(&mut conn).await)
+        .await
+        .map(|_| ())
+}
+
+/// The complaints of a case, oldest first.
+pub(crate) async fn of_case(mut conn: &AsyncPgConnection, case: CaseId) -> QueryResult<Vec<Complaint>> {
+    complaints::table
+        .filter(complaints::case_id.eq(case))
+        .order((complaints::received_at, complaints::id))
+        .limit(500)
+        .select(Complaint::as_select())
+        .load(&mut conn)
+        .await
+}
+
+/// Which complaints are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this status.
+    pub status: Option<Status>,
+    /// That came this way.
+    pub channel: Option<String>,
+    /// Taken for this.
+    pub category: Option<String>,
+    /// From this department.
+    pub department: Option<String>,
+    /// In this language.
+    pub language: Option<String>,
+    /// Received at or after.
+    pub received_from: Option<DateTime<Utc>>,
+    /// Received before.
+    pub received_to: Option<DateTime<Utc>>,
+}
+
+/// Complaints, newest first.
+pub async fn list(
+    mut conn: &AsyncPgConnection,
+    scope: &Scope,
+    user: UserId,
+    filter: &Filter,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    rows: i64,
+) -> QueryResult<Vec<Complaint>> {
+    let mut query = complaints::table.into_boxed();
+    // The wall does not depend on this: it lets Postgres start from the few rows of a narrow scope.
+    match scope.only_complaints() {
+        Some(Narrow::Own) => query = query.filter(complaints::submitted_by.eq(user)),
+        Some(Narrow::Assigned) => {
+            let mine = assignments::table
+                .filter(assignments::user_id.eq(user).and(assignments::ended_at.is_null()))
+                .select(assignments::matter_id);
+            query = query.filter(complaints::matter_id.eq_any(mine));
+        }
+        _ => {}
+    }
+    if let Some(status) = filter.status {
+        query = query.filter(complaints::status.eq(status));
+    }
+    if let Some(channel) = &filter.channel {
+        query = query.filter(complaints::channel.eq(channel.clone()));
+    }
+    if let Some(category) = &filter.category {
+        query = query.filter(complaints::category.eq(category.clone()));
+    }
+    if let Some(department) = &filter.department {
+        query = query.filter(complaints::department.eq(department.clone()));
+    }
+    if let Some(language) = &filter.language {
+        query = query.filter(complaints::language.eq(language.clone()));
+    }
+    if let Some(from) = filter.received_from {
+        query = query.filter(complaints::received_at.ge(from));
+    }
+    if let Some(to) = filter.received_to {
+        query = query.filter(complaints::received_at.lt(to));
+    }
+    if let Some((at, id)) = after {
+        // The first condition lets the index start there; the second is the exact place.
+        query = query.filter(complaints::received_at.le(at)).filter(
+            complaints::received_at
+                .lt(at)
+                .or(complaints::received_at.eq(at).and(complaints::id.lt(ComplaintId::from(id)))),
+        );
+    }
+    query
+        .order((complaints::received_at.desc(), complaints::id.desc()))
+        .limit(rows)
+        .select(Complaint::as_select())
+        .load(&mut conn)
+        .await
+}

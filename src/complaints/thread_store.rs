@@ -1,0 +1,127 @@
+//! SQL of the reporter's thread.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types as sql;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::Complaint;
+use super::thread::{Direction, Message, MessageKind};
+use crate::db::Tx;
+use crate::db::schema::{complaints, messages as thread};
+use crate::db::statement::{Fixed, Text};
+use crate::error::Result;
+use crate::values::{ComplaintId, MatterId, MessageId};
+
+struct ForCode;
+impl Text for ForCode {
+    const GIVEN: &'static str = "reference, digest";
+    const SQL: &'static str = " select complaint_for_code(reference, digest) from given";
+    type Row = sql::Nullable<sql::Uuid>;
+}
+
+pub(super) async fn for_code(
+    mut conn: &AsyncPgConnection,
+    reference: &str,
+    digest: &[u8; 32],
+) -> QueryResult<Option<ComplaintId>> {
+    let binds = (reference.into_sql::<sql::Text>(), digest.to_vec().into_sql::<sql::Binary>());
+    Fixed::with(ForCode, binds).get_result(&mut conn).await
+}
+
+struct CaseForReporter;
+impl Text for CaseForReporter {
+    const GIVEN: &'static str = "id";
+    const SQL: &'static str = " select stage, next_update from given, case_for_reporter(given.id)";
+    type Row = (sql::Nullable<sql::Text>, sql::Nullable<sql::Timestamptz>);
+}
+
+type Standing = (Complaint, Option<String>, Option<DateTime<Utc>>);
+
+/// A complaint as its reporter may know it: with the stage of its case, and when they hear next.
+pub(super) async fn standing(conn: &AsyncPgConnection, id: ComplaintId) -> QueryResult<Option<Standing>> {
+    let of_case = async {
+        let mut conn = conn;
+        let row: Option<(Option<String>, Option<DateTime<Utc>>)> =
+            Fixed::with(CaseForReporter, (id.into_sql::<sql::Uuid>(),))
+                .get_result(&mut conn)
+                .await
+                .optional()?;
+        QueryResult::Ok(row)
+    };
+    let (complaint, of_case) = futures_util::join!(super::store::find(conn, id), of_case);
+    Ok(complaint?.zip(of_case?).map(|(complaint, (stage, next))| (complaint, stage, next)))
+}
+
+pub(super) async fn matter_of(tx: &mut Tx, id: ComplaintId) -> Result<Option<MatterId>> {
+    tx.ask(async |mut conn| {
+        complaints::table.find(id).select(complaints::matter_id).first(&mut conn).await.optional()
+    })
+    .await
+}
+
+pub(super) async fn insert(
+    tx: &mut Tx,
+    complaint: ComplaintId,
+    direction: Direction,
+    kind: MessageKind,
+    text: &str,
+) -> Result<Message> {
+    let author = match direction {
+        Direction::ToReporter => tx.actor().user(),
+        Direction::FromReporter => None,
+    };
+    let row = (
+        thread::id.eq(MessageId::new()),
+        thread::complaint_id.eq(complaint),
+        thread::direction.eq(direction),
+        thread::author_id.eq(author),
+        thread::kind.eq(kind),
+        thread::text.eq(text),
+        thread::sent_at.eq(tx.now()),
+    );
+    tx.ask(async |mut conn| {
+        diesel::insert_into(thread::table)
+            .values(row)
+            .returning(Message::as_returning())
+            .get_result(&mut conn)
+            .await
+    })
+    .await
+}
+
+/// The messages of a thread, oldest first; `None` if whoever acts may not know of the complaint.
+pub async fn messages(
+    conn: &AsyncPgConnection,
+    complaint: ComplaintId,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    rows: i64,
+) -> QueryResult<Option<Vec<Message>>> {
+    let mut query = thread::table.filter(thread::complaint_id.eq(complaint)).into_boxed();
+    if let Some((at, id)) = after {
+        query = query.filter(
+            thread::sent_at.gt(at).or(thread::sent_at.eq(at).and(thread::id.gt(MessageId::from(id)))),
+        );
+    }
+    let there = async {
+        let mut conn = conn;
+        complaints::table
+            .find(complaint)
+            .select(complaints::id)
+            .first::<ComplaintId>(&mut conn)
+            .await
+            .optional()
+    };
+    let found = async {
+        let mut conn = conn;
+        query
+            .order((thread::sent_at, thread::id))
+            .limit(rows)
+            .select(Message::as_select())
+            .load(&mut conn)
+            .await
+    };
+    let (there, found) = futures_util::join!(there, found);
+    Ok(there?.zip(Some(found?)).map(|(_, found)| found))
+}

@@ -1,0 +1,103 @@
+//! First answers to creating requests, kept so that a repetition gets the same one.
+
+use diesel::prelude::*;
+use diesel::sql_types as sql;
+use diesel_async::RunQueryDsl;
+
+use super::schema::idempotency_keys as kept;
+use super::statement::{Fixed, Text};
+use super::tx::Tx;
+use crate::error::{Error, Kind, Result};
+use crate::values::MatterId;
+
+/// Which request: whose, for what, under which key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'a> {
+    /// Who asked.
+    pub actor: &'a str,
+    /// For what.
+    pub operation: &'a str,
+    /// The keyed digest of the `Idempotency-Key`.
+    pub digest: &'a [u8; 32],
+}
+
+/// A first answer.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = kept, check_for_backend(diesel::pg::Pg))]
+pub struct FirstAnswer {
+    /// SHA-256 of the body that was sent.
+    pub body_digest: Vec<u8>,
+    /// The HTTP status.
+    pub status: i16,
+    /// The version of what was made.
+    pub etag: Option<String>,
+    /// The answer's body.
+    pub body: String,
+}
+
+struct TryLock;
+impl Text for TryLock {
+    const GIVEN: &'static str = "key";
+    const SQL: &'static str = " select pg_try_advisory_xact_lock(key) from given";
+    type Row = sql::Bool;
+}
+
+/// The first answer under `key`, if there was one. From here on, the key is held until the transaction ends.
+pub async fn find(tx: &mut Tx, key: &Key<'_>) -> Result<Option<FirstAnswer>> {
+    let lock = i64::from_be_bytes(key.digest.first_chunk().copied().unwrap_or_default());
+    let free: bool = tx
+        .ask(async |mut conn| {
+            Fixed::with(TryLock, (lock.into_sql::<sql::BigInt>(),)).get_result(&mut conn).await
+        })
+        .await?;
+    if !free {
+        return Err(Error::new(Kind::StillRunning, "a request with this Idempotency-Key is still running"));
+    }
+    tx.ask(async |mut conn| {
+        kept::table
+            .filter(kept::actor.eq(key.actor))
+            .filter(kept::operation.eq(key.operation))
+            .filter(kept::key_digest.eq(&key.digest[..]))
+            .select(FirstAnswer::as_select())
+            .first(&mut conn)
+            .await
+            .optional()
+    })
+    .await
+}
+
+/// Keeps `answer`; whoever is walled from `matter` later does not get it again.
+pub async fn keep(tx: &mut Tx, key: &Key<'_>, answer: FirstAnswer, matter: Option<MatterId>) -> Result<()> {
+    let row = (
+        kept::actor.eq(key.actor),
+        kept::operation.eq(key.operation),
+        kept::key_digest.eq(&key.digest[..]),
+        kept::body_digest.eq(answer.body_digest),
+        kept::status.eq(answer.status),
+        kept::etag.eq(answer.etag),
+        kept::body.eq(answer.body),
+        kept::matter_id.eq(matter.map(MatterId::uuid)),
+        kept::created_at.eq(tx.now()),
+    );
+    tx.ask_for(
+        async |mut conn| diesel::insert_into(kept::table).values(row).execute(&mut conn).await,
+        |error| match error {
+            // There is a first answer, but it tells of a matter that this caller may no longer know of.
+            diesel::result::Error::DatabaseError(diesel::result::DatabaseErrorKind::UniqueViolation, _) => {
+                Error::not_found()
+            }
+            other => super::tx::refused(other),
+        },
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Forgets first answers older than a day; how many.
+pub async fn forget(tx: &mut Tx) -> Result<usize> {
+    let limit = tx.now() - chrono::TimeDelta::days(1);
+    tx.ask(async |mut conn| {
+        diesel::delete(kept::table.filter(kept::created_at.lt(limit))).execute(&mut conn).await
+    })
+    .await
+}

@@ -1,0 +1,135 @@
+//! The database: a pool, a read and a write, and who acts in each.
+//!
+//! [`Db::write`] is the only way to change anything, and commits nothing that recorded nothing.
+//! [`Db::read_recorded`] is for what may only be read with an entry; [`Db::read`] for the rest. Each of them tells
+//! Postgres who acts before anything else is asked; row security hides from them what they need not know.
+
+pub mod embedded;
+pub mod first_answers;
+pub mod migrate;
+mod pool;
+pub mod prepare;
+pub(crate) mod schema;
+pub mod statement;
+pub mod tx;
+
+use std::time::Instant;
+
+use diesel_async::AsyncPgConnection;
+
+pub use self::pool::{Connect, Server};
+pub use self::tx::{Caller, Tx};
+use crate::audit::Event;
+use crate::auth::policy;
+use crate::temwen::Clock;
+use crate::{Error, Result};
+
+/// Where everything is kept, and how to reach it.
+#[derive(Clone)]
+pub struct Db {
+    pool: pool::Pool,
+    clock: Clock,
+    lanes: policy::Lanes,
+}
+
+impl Db {
+    /// Prepares a pool of at most `size` connections; connects to nothing yet.
+    pub fn new(connect: Connect, size: usize, clock: Clock, lanes: policy::Lanes) -> Result<Self> {
+        Ok(Self { pool: pool::build(connect, size)?, clock, lanes })
+    }
+
+    /// The clock that this database's transactions run by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What `caller` may know of.
+    pub fn scope(&self, caller: &Caller) -> policy::Scope {
+        policy::scope(&caller.actor, &self.lanes)
+    }
+
+    async fn begin(&self, caller: &Caller) -> Result<Tx> {
+        let conn = pool::take(&self.pool).await?;
+        let scope = self.scope(caller);
+        Ok(Tx::new(conn, caller.clone(), scope, self.clock.now()))
+    }
+
+    /// Runs `work` in one transaction, on behalf of `caller`.
+    ///
+    /// Commits if `work` succeeds *and recorded at least one audit entry*; otherwise changes nothing.
+    pub async fn write<T>(
+        &self,
+        caller: &Caller,
+        name: &'static str,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<T>,
+    ) -> Result<T> {
+        let started = Instant::now();
+        let mut tx = self.begin(caller).await?;
+        let outcome = match work(&mut tx).await {
+            Ok(value) => tx.commit().await.map(|()| value),
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        };
+        measure(name, started, outcome.is_ok());
+        outcome
+    }
+
+    /// Runs one `statement` and commits it together with `entry`, in a single round trip.
+    ///
+    /// The entry is written only if its object can be seen by the caller when the statement is done: this is how a
+    /// submission that turns out to be a repetition leaves no second entry. `None` means that nothing happened.
+    pub async fn write_at_once<T>(
+        &self,
+        caller: &Caller,
+        name: &'static str,
+        entry: Event,
+        statement: impl AsyncFnOnce(&AsyncPgConnection) -> diesel::QueryResult<Option<T>>,
+    ) -> Result<Option<T>> {
+        let started = Instant::now();
+        let mut tx = self.begin(caller).await?;
+        let outcome = tx.at_once(entry, statement).await;
+        tx.done(outcome.is_ok());
+        measure(name, started, outcome.is_ok());
+        outcome
+    }
+
+    /// Reads what may only be read with an entry: the entry is durable before the answer leaves, and both take a single
+    /// round trip. What the caller may not know of is `None`, and leaves no entry.
+    pub async fn read_recorded<T>(
+        &self,
+        caller: &Caller,
+        name: &'static str,
+        entry: Event,
+        work: impl AsyncFnOnce(&AsyncPgConnection) -> diesel::QueryResult<Option<T>>,
+    ) -> Result<Option<T>> {
+        self.write_at_once(caller, name, entry, work).await
+    }
+
+    /// Reads what needs no entry: lists without anybody's words, and what is the caller's own.
+    pub async fn read<T>(
+        &self,
+        caller: &Caller,
+        work: impl AsyncFnOnce(&AsyncPgConnection) -> diesel::QueryResult<T>,
+    ) -> Result<T> {
+        let mut tx = self.begin(caller).await?;
+        let outcome = tx.only_read(work).await;
+        tx.done(outcome.is_ok());
+        outcome
+    }
+
+    /// Whether the database answers and has exactly the schema that this build knows.
+    pub async fn ready(&self) -> Result<()> {
+        let conn = pool::take(&self.pool).await?;
+        let found = migrate::applied(&conn.conn).await.map_err(tx::refused)?;
+        migrate::compare(&found).map_err(|difference| Error::unavailable(5).because(difference))
+    }
+}
+
+/// Counts and times a write by its name.
+fn measure(name: &'static str, started: Instant, committed: bool) {
+    let outcome = if committed { "committed" } else { "refused" };
+    metrics::counter!("temwen_writes_total", "name" => name, "outcome" => outcome).increment(1);
+    metrics::histogram!("temwen_write_seconds", "name" => name).record(started.elapsed().as_secs_f64());
+}

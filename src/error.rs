@@ -1,0 +1,153 @@
+//! The one error of every operation: what kind it is, what happened, and, for our log, why.
+//!
+//! Knows no HTTP and no feature. A feature turns its own small errors into this one, next to where
+//! they are declared; how a kind looks on the wire is [`crate::http::problem`]'s concern.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::values::Fault;
+
+/// The result of every operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a caller can do about it. One row here, one in `problem.rs`, one in `docs/problems.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Send JSON that can be read at all.
+    Malformed,
+    /// Mend the values.
+    Invalid,
+    /// Sign in.
+    Unauthenticated,
+    /// Ask somebody who may.
+    Forbidden,
+    /// Look elsewhere: it does not exist, or the caller may not know that it does.
+    NotFound,
+    /// Use a method that this address has.
+    MethodNotAllowed,
+    /// Read it again first: somebody else changed it.
+    Stale,
+    /// Say in `If-Match` which version was seen.
+    PreconditionRequired,
+    /// Take another step: the matter is not at that point.
+    WrongMoment,
+    /// Use what there is already.
+    Exists,
+    /// Wait for the first request with the same key.
+    StillRunning,
+    /// Use another key: this one came with another body.
+    KeyReused,
+    /// Send less.
+    TooLarge,
+    /// Send JSON.
+    UnsupportedMedia,
+    /// Try again after the time named.
+    SlowDown,
+    /// Try again soon: we cannot answer now.
+    Unavailable,
+    /// Nothing; it is our fault.
+    Internal,
+}
+
+/// Why an operation did not happen.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    detail: String,
+    faults: Vec<Fault>,
+    retry_after: Option<u32>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of `kind`; `detail` is shown to the caller.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            detail: detail.into(),
+            faults: Vec::new(),
+            retry_after: None,
+            cause: None,
+        }))
+    }
+
+    /// There is no such thing, or the caller may not know of it. One sentence for all, so that it tells nothing.
+    pub fn not_found() -> Self {
+        Self::new(Kind::NotFound, "there is nothing here, or nothing that you may know of")
+    }
+
+    /// The caller may know of it, and may not do this.
+    pub fn forbidden() -> Self {
+        Self::new(Kind::Forbidden, "your account may not do this")
+    }
+
+    /// The request has faults.
+    pub fn invalid(faults: Vec<Fault>) -> Self {
+        let mut error = Self::new(Kind::Invalid, "the request has faults");
+        error.0.faults = faults;
+        error
+    }
+
+    /// The request has one fault.
+    pub fn fault(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::invalid(vec![Fault::new(pointer, detail)])
+    }
+
+    /// We cannot answer now; the caller may try again after `seconds`.
+    pub fn unavailable(seconds: u32) -> Self {
+        let mut error =
+            Self::new(Kind::Unavailable, "the register cannot answer just now; nothing was changed");
+        error.0.retry_after = Some(seconds);
+        error
+    }
+
+    /// The caller has tried too often; it may try again after `seconds`.
+    pub fn slow_down(seconds: u32) -> Self {
+        let mut error = Self::new(Kind::SlowDown, "too many failed attempts; wait before the next");
+        error.0.retry_after = Some(seconds);
+        error
+    }
+
+    /// Our fault; `cause` is for the log only.
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Internal, "something went wrong on our side").because(cause)
+    }
+
+    /// The same error, with a cause for the log only.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// What the caller can do about it.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// Every fault of the request.
+    pub fn faults(&self) -> &[Fault] {
+        &self.0.faults
+    }
+
+    /// After how many seconds the caller may try again.
+    pub fn retry_after(&self) -> Option<u32> {
+        self.0.retry_after
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.detail)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as _)
+    }
+}

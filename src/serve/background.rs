@@ -1,0 +1,120 @@
+//! What happens by itself while the server runs: one step each, again and again, until it stops.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::rt::task::JoinHandle;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
+
+use super::signals::Stop;
+use crate::audit::{Event, What};
+use crate::commands::opened::blocking;
+use crate::db::embedded::PrivatePostgres;
+use crate::db::{Caller, Tx, first_answers};
+use crate::deadlines;
+use crate::error::{Error, Kind, Result};
+use crate::temwen::Temwen;
+
+const EVERY_SECOND: Duration = Duration::from_secs(1);
+const EVERY_FIVE_SECONDS: Duration = Duration::from_secs(5);
+const EVERY_HOUR: Duration = Duration::from_hours(1);
+/// How long the steps may take to end once the server has stopped; what they were doing is then undone.
+const LAST_STEPS: Duration = Duration::from_secs(5);
+
+/// All of it, at work.
+pub(super) struct Background(Vec<JoinHandle<()>>);
+
+/// Begins.
+pub(super) fn start(
+    temwen: &Temwen,
+    postgres: Option<Arc<PrivatePostgres>>,
+    numbers: Option<PrometheusHandle>,
+    stop: &Stop,
+) -> Background {
+    let mut all = Vec::new();
+    if let Some(postgres) = postgres {
+        all.push(again("postgres.watch", EVERY_SECOND, stop, move || {
+            let postgres = Arc::clone(&postgres);
+            blocking(move || postgres.ensure_running())
+        }));
+    }
+    let of = temwen.clone();
+    all.push(again("deadlines.escalate", EVERY_FIVE_SECONDS, stop, move || {
+        let temwen = of.clone();
+        async move { deadlines::escalate(&temwen).await }
+    }));
+    let of = temwen.clone();
+    all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {
+        let temwen = of.clone();
+        async move { forget(&temwen).await }
+    }));
+    if let Some(numbers) = numbers {
+        all.push(again("metrics.upkeep", EVERY_FIVE_SECONDS, stop, move || {
+            numbers.run_upkeep();
+            std::future::ready(Ok::<_, Error>(()))
+        }));
+    }
+    Background(all)
+}
+
+impl Background {
+    /// Waits until every step has ended, though not for ever.
+    pub(super) async fn end(self) {
+        for mut task in self.0 {
+            if timeout(LAST_STEPS, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+    }
+}
+
+/// Takes `step` again and again, with a `pause` after each. One that fails is taken again like the others.
+fn again<F, T, E>(
+    name: &'static str,
+    pause: Duration,
+    stop: &Stop,
+    step: impl Fn() -> F + 'static,
+) -> JoinHandle<()>
+where
+    F: Future<Output = std::result::Result<T, E>>,
+    E: StdError + 'static,
+{
+    let mut stop = stop.clone();
+    actix_web::rt::spawn(async move {
+        while !stop.is_set() {
+            let span = tracing::info_span!("background", step = name);
+            if let Err(error) = step().instrument(span.clone()).await {
+                metrics::counter!("temwen_background_failures_total", "step" => name).increment(1);
+                let error: &(dyn StdError + 'static) = &error;
+                span.in_scope(|| tracing::warn!(error, "a step failed; it will be taken again"));
+            }
+            tokio::select! {
+                () = stop.wait() => {}
+                () = sleep(pause) => {}
+            }
+        }
+    })
+}
+
+/// Forgets first answers past their day; how many.
+async fn forget(temwen: &Temwen) -> Result<usize> {
+    let forget = async |tx: &mut Tx| match first_answers::forget(tx).await? {
+        // Nothing happened, so nothing is to be recorded: undone, rather than committed.
+        0 => Err(Error::new(Kind::NotFound, "there is nothing to forget")),
+        forgotten => {
+            tx.record(
+                Event::register(What::KeysForgotten)
+                    .with("count", i64::try_from(forgotten).unwrap_or(i64::MAX)),
+            );
+            Ok(forgotten)
+        }
+    };
+    match temwen.db.write(&Caller::system("first_answers"), "first_answers.forget", forget).await {
+        Err(error) if error.kind() == Kind::NotFound => Ok(0),
+        done => done,
+    }
+}

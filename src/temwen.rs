@@ -1,0 +1,78 @@
+//! [`Temwen`]: everything that a request may need, built once; and [`Clock`], the only source of "now".
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+
+use crate::auth::credentials::keys::Keys;
+use crate::auth::credentials::passwords::Passwords;
+use crate::auth::credentials::slowdown::Slowdown;
+use crate::auth::credentials::tokens::Tokens;
+use crate::coa::{Policy, Texts};
+use crate::db::Db;
+
+/// Everything that a request may need. The server builds one per worker; all but the pool is shared.
+#[derive(Clone)]
+pub struct Temwen {
+    /// Where everything is kept.
+    pub db: Db,
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+}
+
+/// What all workers share.
+pub struct Shared {
+    /// Issues and checks access tokens.
+    pub tokens: Tokens,
+    /// Hashes and checks passwords, as many at once as there are cores.
+    pub passwords: Passwords,
+    /// Slows sign-in down after failures.
+    pub slowdown: Slowdown,
+    /// What access codes, cursors and keys of repetition are derived from.
+    pub keys: Keys,
+    /// The mission's policy in force.
+    pub policy: Policy,
+    /// What is said to complainants, in their languages.
+    pub texts: Texts,
+    /// The only source of "now".
+    pub clock: Clock,
+    /// What may be asked for the metrics, and how many proxies stand in front.
+    pub front: Front,
+}
+
+/// How the server is reached.
+#[derive(Debug, Clone, Default)]
+pub struct Front {
+    /// How many proxies stand in front and append to `X-Forwarded-For`.
+    pub trusted_proxies: usize,
+}
+
+impl std::ops::Deref for Temwen {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+/// The only source of "now". Moments are whole microseconds, as the database keeps them.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
+
+impl Clock {
+    /// The system clock.
+    pub fn system() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock everyone else uses")]
+        Self(Arc::new(Utc::now))
+    }
+
+    /// A clock that somebody else moves, for tests.
+    pub fn driven(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The moment.
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.0)().trunc_subsecs(6)
+    }
+}

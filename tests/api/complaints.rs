@@ -1,0 +1,49 @@
+//! Handing in a complaint, and the reporter's own thread.
+
+use serde_json::json;
+use temwen::auth::Role;
+
+use crate::fixtures::{complaint, grave_complaint, id, submitted};
+use crate::harness::TestApp;
+
+#[actix_web::test]
+async fn anybody_hands_in_a_complaint_and_follows_it() {
+    let app = TestApp::start().await;
+    let receipt = submitted(&app, complaint()).await;
+    assert_eq!(receipt["status"], "received");
+    assert_eq!(
+        receipt["acknowledge_by"], "2026-03-09T13:00:00Z",
+        "seven days at the same local time: daylight saving begins in between"
+    );
+
+    let reporter = app.reporter(&receipt).await;
+    let standing = reporter.get("/v1/reporter/complaint").await.expect(200);
+    assert_eq!((standing["status"].as_str(), standing["language"].as_str()), (Some("received"), Some("ht")));
+
+    let intake = app.signed_in(Role::IntakeOfficer).await;
+    let path = format!("/v1/complaints/{}", id(&receipt));
+    let read = intake.get(&path).await.expect(200);
+    assert_eq!(read["narrative"], complaint()["narrative"]);
+    let acknowledged = intake.post_seen(&format!("{path}/acknowledgement"), 1, json!({})).await.expect(200);
+    assert_eq!(acknowledged["status"], "acknowledged");
+
+    let messages = reporter.get("/v1/reporter/messages").await.expect(200);
+    assert_eq!(messages["items"][0]["kind"], "acknowledgement");
+    assert!(messages["items"][0].get("author_id").is_none(), "the reporter is not told which officer wrote");
+    reporter.post("/v1/reporter/messages", json!({"text": "Mèsi."})).await.expect(201);
+    let thread = intake.get(&format!("{path}/messages")).await.expect(200);
+    assert_eq!(thread["items"].as_array().unwrap().len(), 2);
+}
+
+#[actix_web::test]
+async fn p6_what_was_submitted_is_kept_word_for_word_and_names_stand_apart() {
+    let app = TestApp::start().await;
+    let receipt = submitted(&app, grave_complaint()).await;
+    let rows = app.rows("select * from submissions").await;
+    assert_eq!(rows[0]["narrative"], grave_complaint()["narrative"]);
+    assert!(!rows[0]["particulars"].as_str().unwrap().contains("Exemple"));
+    assert!(rows[0]["identities"].as_str().unwrap().contains("Nadège Exemple"));
+    let coordinator = app.signed_in(Role::PseaCoordinator).await;
+    let read = coordinator.get(&format!("/v1/complaints/{}", id(&receipt))).await.expect(200);
+    assert_eq!(read["identities"]["victims"][0], "Nadège Exemple");
+}

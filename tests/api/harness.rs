@@ -1,0 +1,361 @@
+//! A running Temwen for one test: its own database, cloned from a template, on a private Postgres that the tests share.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use actix_web::HttpResponse;
+use actix_web::body::to_bytes;
+use actix_web::dev::Service as _;
+use actix_web::http::Method;
+use actix_web::test::{TestRequest, init_service};
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+use futures_util::future::LocalBoxFuture;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use temwen::auth::credentials::{Keys, Passwords, Slowdown, Tokens};
+use temwen::auth::policy::Lanes;
+use temwen::auth::{Role, Seat};
+use temwen::coa::{Policy, Texts};
+use temwen::db::embedded::{self, Options, PrivatePostgres};
+use temwen::db::{Caller as By, Connect, Db, Server, migrate};
+use temwen::temwen::{Clock, Front, Shared};
+use temwen::users::{self, NewUser, Rights};
+use temwen::values::{Email, Line, UserId};
+use temwen::{Temwen, http};
+use tokio::sync::OnceCell;
+
+/// The password of every account that a test makes.
+pub const PASSWORD: &str = "four calm herons cross the bay";
+
+/// The moment at which every test begins: a Monday morning in Port-au-Prince.
+pub fn start() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 3, 2, 14, 0, 0).unwrap()
+}
+
+type Answering = Rc<dyn Fn(actix_http::Request) -> LocalBoxFuture<'static, HttpResponse>>;
+
+/// A Temwen with a database of its own.
+pub struct TestApp {
+    pub temwen: Temwen,
+    pub now: Arc<Mutex<DateTime<Utc>>>,
+    pub connect: Connect,
+    answering: Answering,
+    accounts: AtomicU32,
+}
+
+/// Somebody making requests.
+#[derive(Clone)]
+pub struct Caller<'a> {
+    pub app: &'a TestApp,
+    pub id: Option<UserId>,
+    pub email: String,
+    pub token: Option<String>,
+    pub refresh: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub text: String,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(each, _)| each.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body, of which the status must be `status`.
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.body
+    }
+
+    /// The pointers of the faults that a problem names.
+    pub fn faults(&self) -> Vec<&str> {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text);
+        self.body["errors"]
+            .as_array()
+            .map(|all| all.iter().filter_map(|each| each["pointer"].as_str()).collect())
+            .unwrap_or_default()
+    }
+
+    /// The last part of a problem's type.
+    pub fn problem(&self) -> &str {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text);
+        self.body["type"].as_str().unwrap_or_default().trim_start_matches("/problems/")
+    }
+}
+
+/// What may differ from one test's Temwen to another's.
+pub struct Made {
+    pub connections: usize,
+    pub front: Front,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self { connections: 4, front: Front::default() }
+    }
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(Made::default()).await
+    }
+
+    pub async fn start_with(made: Made) -> Self {
+        Self::on(database().await, made).await
+    }
+
+    /// A Temwen on a database that is there already.
+    pub async fn on(connect: Connect, made: Made) -> Self {
+        let now = Arc::new(Mutex::new(start()));
+        let moved = Arc::clone(&now);
+        let clock = Clock::driven(move || *moved.lock().unwrap());
+        let policy = Policy::built_in().unwrap();
+        let keys = keys();
+        let lanes = Lanes::new(policy.categories_in_lane("psea"));
+        let db = Db::new(connect.clone(), made.connections, clock.clone(), lanes).unwrap();
+        let shared = Shared {
+            tokens: Tokens::new(&keys).unwrap(),
+            passwords: Passwords::new(2, 64).unwrap(),
+            slowdown: Slowdown::new(1000).unwrap(),
+            keys,
+            texts: Texts::built_in().unwrap(),
+            policy,
+            clock,
+            front: made.front,
+        };
+        let temwen = Temwen { db, shared: Arc::new(shared) };
+        let service = Rc::new(init_service(http::application(temwen.clone())).await);
+        let answering: Answering = Rc::new(move |request| {
+            let service = Rc::clone(&service);
+            Box::pin(async move {
+                match service.call(request).await {
+                    Ok(response) => HttpResponse::from(response.map_into_boxed_body()),
+                    Err(error) => error.error_response(),
+                }
+            })
+        });
+        Self { temwen, now, connect, answering, accounts: AtomicU32::new(0) }
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, time: TimeDelta) {
+        *self.now.lock().unwrap() += time;
+    }
+
+    pub fn anyone(&self) -> Caller<'_> {
+        Caller { app: self, id: None, email: String::new(), token: None, refresh: None }
+    }
+
+    /// Somebody new with this role, signed in.
+    pub async fn signed_in(&self, role: Role) -> Caller<'_> {
+        let country = (role == Role::NationalAuthority).then(|| "KE".to_owned());
+        let seat = (role == Role::PanelMember).then_some(Seat::Ohchr);
+        self.signed_in_as(Rights { roles: [role].into_iter().collect(), country, seat }).await
+    }
+
+    /// Somebody new with these rights, signed in.
+    pub async fn signed_in_as(&self, rights: Rights) -> Caller<'_> {
+        static HASHED: OnceCell<String> = OnceCell::const_new();
+        let hashed = HASHED
+            .get_or_init(async || self.temwen.passwords.hash(SecretString::from(PASSWORD)).await.unwrap())
+            .await
+            .clone();
+        let number = self.accounts.fetch_add(1, Ordering::Relaxed);
+        let email = format!("officer-{number}@mission.example");
+        let new = NewUser {
+            email: Email::parse(&email).unwrap(),
+            name: Line::parse(format!("Officer {number}")).unwrap(),
+            rights,
+            password: hashed,
+        };
+        let add = async |tx: &mut _| users::add(tx, &new).await;
+        let user = self.temwen.db.write(&By::system("test"), "test.add_user", add).await.unwrap();
+        let mut caller = self.sign_in(&email, PASSWORD).await;
+        caller.id = Some(user.id);
+        caller
+    }
+
+    /// Signs in over HTTP.
+    pub async fn sign_in(&self, email: &str, password: &str) -> Caller<'_> {
+        let pair = self
+            .anyone()
+            .post("/v1/sessions", json!({"email": email, "password": password}))
+            .await
+            .expect(201);
+        let text = |field: &str| pair[field].as_str().map(str::to_owned);
+        Caller {
+            app: self,
+            id: None,
+            email: email.to_owned(),
+            token: text("access_token"),
+            refresh: text("refresh_token"),
+        }
+    }
+
+    /// The reporter of a complaint, from what handing it in answered.
+    pub async fn reporter(&self, receipt: &Value) -> Caller<'_> {
+        let body = json!({"reference": receipt["reference"], "access_code": receipt["access_code"]});
+        let opened = self.anyone().post("/v1/reporter/sessions", body).await.expect(201);
+        Caller { token: opened["access_token"].as_str().map(str::to_owned), ..self.anyone() }
+    }
+
+    /// A connection that owns everything and sees through the wall: to look behind the service's back.
+    pub async fn owner(&self) -> AsyncPgConnection {
+        Connect { as_owner: true, ..self.connect.clone() }.open().await.unwrap()
+    }
+
+    /// The rows of a query, as JSON, seen by the owner.
+    pub async fn rows(&self, sql: &str) -> Vec<Value> {
+        use diesel::sql_types::Jsonb;
+        use diesel_async::RunQueryDsl as _;
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Jsonb)]
+            row: Value,
+        }
+        let mut conn = self.owner().await;
+        let rows: Vec<Row> = diesel::sql_query(format!("select to_jsonb(q) as row from ({sql}) q"))
+            .load(&mut conn)
+            .await
+            .unwrap();
+        rows.into_iter().map(|row| row.row).collect()
+    }
+
+    /// The number that a query counts.
+    pub async fn count(&self, sql: &str) -> i64 {
+        self.rows(&format!("select count(*) as n from ({sql}) c")).await[0]["n"].as_i64().unwrap()
+    }
+}
+
+impl Caller<'_> {
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).set_json(body)).await
+    }
+
+    pub async fn post_seen(&self, path: &str, version: i64, body: Value) -> Answer {
+        self.send(
+            self.request(Method::POST, path)
+                .insert_header(("If-Match", format!("\"{version}\"")))
+                .set_json(body),
+        )
+        .await
+    }
+
+    pub async fn post_keyed(&self, path: &str, key: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).insert_header(("Idempotency-Key", key)).set_json(body))
+            .await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// A request with the caller's token.
+    pub fn request(&self, method: Method, path: &str) -> TestRequest {
+        let request = TestRequest::with_uri(path).method(method);
+        match &self.token {
+            Some(token) => request.insert_header(("Authorization", format!("Bearer {token}"))),
+            None => request,
+        }
+    }
+
+    pub async fn send(&self, request: TestRequest) -> Answer {
+        let response = (self.app.answering)(request.to_request()).await;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+            .collect();
+        let bytes = to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("the body broke off"));
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer { status, headers, text, body }
+    }
+}
+
+/// The key files of the tests: made once, in the tests' data directory.
+fn keys() -> Keys {
+    Keys::open_or_create(&postgres().data_dir.join("keys")).unwrap()
+}
+
+/// The Postgres of this test run.
+pub struct TestPostgres {
+    pub socket: PathBuf,
+    pub data_dir: PathBuf,
+    /// Ends Postgres when the tests are over: its standard input closes with this process, however that ends.
+    _watchdog: Mutex<Child>,
+}
+
+/// Starts it at the first test that wants it.
+pub fn postgres() -> &'static TestPostgres {
+    static POSTGRES: OnceLock<TestPostgres> = OnceLock::new();
+    POSTGRES.get_or_init(|| {
+        let dir = std::env::temp_dir().join(format!("temwen-test-{}", std::process::id()));
+        let data_dir = embedded::create_data_dir(&dir).unwrap();
+        let settings = [("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off"), ("max_connections", "300")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let running = PrivatePostgres::start(Options { settings, ..Options::new(&data_dir) }).unwrap();
+        let socket = running.socket_dir().to_owned();
+        let pid_file = data_dir.join("postgres").join("postmaster.pid");
+        let script = "cat >/dev/null; kill -INT \"$(head -n 1 \"$1\")\"; while [ -e \"$1\" ]; do sleep 0.1; done; rm -rf \"$2\"";
+        let watchdog = std::os::unix::process::CommandExt::process_group(
+            Command::new("sh").arg("-c").arg(script).arg("watchdog").arg(&pid_file).arg(&data_dir),
+            0,
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+        // Dropping it would stop the server after the first test.
+        std::mem::forget(running);
+        TestPostgres { socket, data_dir, _watchdog: Mutex::new(watchdog) }
+    })
+}
+
+fn connect(database: &str, as_owner: bool) -> Connect {
+    Connect { server: Server::Private(postgres().socket.clone()), database: database.to_owned(), as_owner }
+}
+
+/// A fresh copy of the migrated template database.
+pub async fn database() -> Connect {
+    static TEMPLATE: OnceCell<()> = OnceCell::const_new();
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    TEMPLATE
+        .get_or_init(async || {
+            let mut admin = connect("postgres", true).open().await.unwrap();
+            admin.batch_execute("create database template_temwen").await.unwrap();
+            migrate::run(&connect("template_temwen", true)).await.unwrap();
+            admin.batch_execute("alter role temwen_server login").await.unwrap();
+        })
+        .await;
+    let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let mut admin = connect("postgres", true).open().await.unwrap();
+    admin
+        .batch_execute(&format!("create database {name} template template_temwen strategy file_copy"))
+        .await
+        .unwrap();
+    connect(&name, false)
+}
+
+/// A database without anything in it.
+pub async fn empty_database(name: &str) -> Connect {
+    let mut admin = connect("postgres", true).open().await.unwrap();
+    admin.batch_execute(&format!("create database {name}")).await.unwrap();
+    connect(name, false)
+}
