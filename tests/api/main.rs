@@ -10,6 +10,13 @@
 )]
 #![expect(missing_docs, unreachable_pub, reason = "nobody depends on tests")]
 
+mod cast;
 mod complaints;
 mod fixtures;
 mod harness;
+mod ownership;
+mod permissions;
+mod problems;
+mod schema;
+mod wall;
+mod wall_stage;
