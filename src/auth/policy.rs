@@ -199,6 +199,7 @@ impl Lanes {
 
 /// Which complaints and cases a caller may know of. The database's policies read it; a store may narrow by it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each part of a scope stands for itself")]
 pub struct Scope {
     /// Every matter.
     pub everything: bool,

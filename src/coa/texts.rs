@@ -16,7 +16,7 @@ use super::{Flaw, Language};
 
 macro_rules! keys {
     (
-        statuses { $($(#[$sdoc:meta])* $status:ident = $sword:literal / $skey:literal),+ $(,)? }
+        statuses { $($(#[$sdoc:meta])* $status:ident = $sword:tt / $skey:literal),+ $(,)? }
         sentences { $($(#[$kdoc:meta])* $key:ident = $kword:literal [$($slot:literal),*]),+ $(,)? }
     ) => {
         /// Where a complaint stands, in the words for its complainant.

@@ -9,8 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::given_http::SubmitComplaint;
 use super::particulars::{Identities, Particulars};
-use super::submission_http::{Against, SubmitComplaint};
+use super::submission_http::Against;
 use super::{Complaint, Filter, Precision, Receipt, Said, Status};
 use crate::auth::Role;
 use crate::auth::policy::{self, Action};
@@ -255,7 +256,7 @@ fn file(policy: &Policy, caller: &SignedIn, complaint: Complaint, said: Said) ->
         if !may.reporter && all.reporter.take().is_some() {
             withheld.push("reporter");
         }
-        if !may.victims && !(all.victims.is_empty() && all.witnesses.is_empty()) {
+        if !may.victims && (!all.victims.is_empty() || !all.witnesses.is_empty()) {
             (all.victims, all.witnesses) = (Vec::new(), Vec::new());
             withheld.push("victims");
         }
@@ -276,6 +277,7 @@ fn file(policy: &Policy, caller: &SignedIn, complaint: Complaint, said: Said) ->
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListComplaints {
     /// `received`, `acknowledged`, `in_case`, `referred_out` or `closed`.
@@ -299,6 +301,9 @@ struct ListComplaints {
 }
 
 /// List complaints that you may know of, newest first.
+///
+/// The newest first, and only those that the caller may know of. No text is shown, so nothing is recorded;
+/// the filters narrow what is seen and never widen it.
 #[utoipa::path(tag = "complaints", security(("token" = [])), params(ListComplaints),
     responses((status = 200, body = Items<ComplaintView>, description = "A page of complaints"), Refusal))]
 #[get("/complaints")]
@@ -349,6 +354,8 @@ async fn list_complaints(
 }
 
 /// Read a complaint with what was said in it. That you read it is recorded.
+///
+/// That you read it is recorded. Names and contacts are only in the answer where your role may read them.
 #[utoipa::path(tag = "complaints", security(("token" = [])), params(("id" = Uuid, Path, description = "Which complaint")),
     responses((status = 200, body = ComplaintFile, description = "The complaint"), (status = 304, description = "You hold this version"), Refusal))]
 #[get("/complaints/{id}")]
@@ -375,7 +382,10 @@ struct AcknowledgeComplaint {
 }
 
 /// Tell the reporter that the complaint has arrived. Stops the clock for it.
-#[utoipa::path(tag = "complaints", security(("token" = [])),
+///
+/// Stops the clock of the acknowledgement. The reporter reads your message, or a standard one in their
+/// language, in their thread.
+#[utoipa::path(tag = "complaints", security(("token" = [])), request_body = AcknowledgeComplaint,
     params(("id" = Uuid, Path, description = "Which complaint"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = ComplaintView, description = "The acknowledged complaint"), Refusal))]
 #[post("/complaints/{id}/acknowledgement")]

@@ -103,6 +103,7 @@ impl DeadlineView {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListDeadlines {
     /// Only missed ones (`true`) or only others (`false`).
@@ -120,6 +121,8 @@ struct ListDeadlines {
 }
 
 /// List deadlines across the matters that you may know of, the earliest due first.
+///
+/// The earliest due first, of all matters that the caller may know of.
 #[utoipa::path(tag = "deadlines", security(("token" = [])), params(ListDeadlines),
     responses((status = 200, body = Items<DeadlineView>, description = "A page of deadlines"), Refusal))]
 #[get("/deadlines")]
@@ -164,7 +167,10 @@ struct PauseDeadline {
 }
 
 /// Pause a deadline, with a reason.
-#[utoipa::path(tag = "deadlines", security(("token" = [])),
+///
+/// Only those that the policy lets pause. The time that passes until it is resumed is added to the date on
+/// which it is due.
+#[utoipa::path(tag = "deadlines", security(("token" = [])), request_body = PauseDeadline,
     params(("id" = Uuid, Path, description = "Which deadline"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = DeadlineView, description = "The paused deadline"), Refusal))]
 #[post("/deadlines/{id}/pause")]
@@ -184,6 +190,8 @@ async fn pause_deadline(
 }
 
 /// Let a paused deadline run on; it is due later by as long as it rested.
+///
+/// The date on which it is due moves by the time for which it was paused.
 #[utoipa::path(tag = "deadlines", security(("token" = [])),
     params(("id" = Uuid, Path, description = "Which deadline"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = DeadlineView, description = "The running deadline"), Refusal))]

@@ -67,6 +67,7 @@ fn allow(caller: &SignedIn) -> Result<()> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListUsers {
     /// How many at most, 1 to 200; 50 unless given.
@@ -76,6 +77,8 @@ struct ListUsers {
 }
 
 /// List accounts, newest first.
+///
+/// For administrators, who see accounts and no case.
 #[utoipa::path(tag = "users", security(("token" = [])), params(ListUsers), responses((status = 200, body = Items<UserView>, description = "A page of accounts"), Refusal))]
 #[get("/users")]
 async fn list_users(
@@ -119,7 +122,9 @@ struct AddUser {
 }
 
 /// Make an account.
-#[utoipa::path(tag = "users", security(("token" = [])),
+///
+/// For administrators. The password is handed over in person and should be changed at the first sign-in.
+#[utoipa::path(tag = "users", security(("token" = [])), request_body = AddUser,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again")),
     responses((status = 201, body = UserView, description = "The new account"), Refusal))]
 #[post("/users")]
@@ -134,7 +139,7 @@ async fn add_user(
     let mut faults = Faults::default();
     let email = faults.take("/email", Email::parse(email));
     let name = faults.take("/name", Line::parse(name));
-    let rights = Rights::parse(&mut faults, &roles, country, seat, |code| {
+    let rights = Rights::parse(&mut faults, &roles, country, seat.as_deref(), |code| {
         temwen.policy.knows(Vocabulary::Country, code)
     });
     let (email, name, rights) =
@@ -151,6 +156,8 @@ async fn add_user(
 }
 
 /// Read an account.
+///
+/// For administrators. Answers the version that goes into `If-Match` of a change.
 #[utoipa::path(tag = "users", security(("token" = [])), params(("id" = Uuid, Path, description = "Which account")),
     responses((status = 200, body = UserView, description = "The account"), Refusal))]
 #[get("/users/{id}")]
@@ -177,7 +184,7 @@ struct ChangeUser {
 /// Change an account's name or rights.
 ///
 /// Access tokens issued before a change of rights are refused from then on; refreshing gives new ones.
-#[utoipa::path(tag = "users", security(("token" = [])),
+#[utoipa::path(tag = "users", security(("token" = [])), request_body = ChangeUser,
     params(("id" = Uuid, Path, description = "Which account"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = UserView, description = "The changed account"), Refusal))]
 #[patch("/users/{id}")]
@@ -199,7 +206,7 @@ async fn change_user(
     }
     let name = faults.take_some("/name", name, Line::parse);
     let rights = roles.and_then(|roles| {
-        Rights::parse(&mut faults, &roles, country, seat, |code| {
+        Rights::parse(&mut faults, &roles, country, seat.as_deref(), |code| {
             temwen.policy.knows(Vocabulary::Country, code)
         })
     });
@@ -221,7 +228,10 @@ struct DeactivateUser {
 }
 
 /// Deactivate an account. Its sessions end at once.
-#[utoipa::path(tag = "users", security(("token" = [])),
+///
+/// For administrators. Its sessions end at once, whatever their tokens say. What it did stays attributed to
+/// it; accounts are never deleted.
+#[utoipa::path(tag = "users", security(("token" = [])), request_body = DeactivateUser,
     params(("id" = Uuid, Path, description = "Which account"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = UserView, description = "The deactivated account"), Refusal))]
 #[post("/users/{id}/deactivation")]

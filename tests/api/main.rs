@@ -10,6 +10,9 @@
 )]
 #![expect(missing_docs, unreachable_pub, reason = "nobody depends on tests")]
 
+mod architecture;
+mod cases;
 mod complaints;
 mod fixtures;
 mod harness;
+mod openapi;
