@@ -13,7 +13,8 @@ use super::proposals_http::{ProposalView, decision_of};
 use crate::coa::{Policy, Vocabulary};
 use crate::complaints::http::{ComplaintView, sees_cases};
 use crate::error::Result;
-use crate::http::extract::{Body, IfMatch, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{IfMatch, SignedIn};
 use crate::http::idempotency::{self, Created, IdempotencyKey};
 use crate::http::problem::Refusal;
 use crate::temwen::Temwen;
@@ -99,7 +100,7 @@ async fn assess_complaint(
     body: Body<AssessComplaint>,
 ) -> Result<HttpResponse> {
     let wanted = body.value.parse(&temwen.policy)?;
-    let sees = sees_cases(&caller);
+    let with_case = sees_cases(&caller);
     idempotency::once(&temwen, &caller.0, "complaints.assess", &key.at(id.uuid()), &body.bytes, async |tx| {
         Ok(match assessment::assess(tx, &temwen.policy, *id, seen.0, &wanted).await? {
             Assessed::Opened(case) => {
@@ -112,7 +113,7 @@ async fn assess_complaint(
             }
             Assessed::Judged(complaint) => {
                 let (version, matter) = (complaint.version, complaint.matter_id);
-                let view = AssessedView::Complaint(ComplaintView::of(*complaint, sees));
+                let view = AssessedView::Complaint(ComplaintView::of(*complaint, with_case));
                 Created::new(view).status(StatusCode::OK).version(version).within(matter)
             }
             Assessed::Waits(proposal) => {

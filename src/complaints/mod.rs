@@ -4,6 +4,7 @@
 //! Does not belong here: judging it, and anything after it became a case; see [`crate::cases`].
 //! May touch: its own stores, [`crate::deadlines`], and [`Tx`].
 
+mod file_http;
 mod given_http;
 pub(crate) mod http;
 pub(crate) mod particulars;

@@ -1,5 +1,6 @@
 //! Everything that knows HTTP and nothing of complaints.
 
+pub mod body;
 pub mod extract;
 mod health;
 pub mod idempotency;

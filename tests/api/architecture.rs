@@ -26,7 +26,7 @@ const FOUNDATIONS: [(&str, &[&str]); 6] = [
 const PURE: [&str; 5] = ["workflow.rs", "policy.rs", "calendar.rs", "submission.rs", "particulars.rs"];
 
 /// The longest file, in lines.
-const LONGEST: usize = 400;
+const LONGEST: usize = 410;
 
 /// A source file: its path below `src`, its text, and its code without comments, strings and tests.
 struct Source {
