@@ -18,6 +18,8 @@ use super::{Actor, Role};
 pub enum Action {
     /// Keep accounts.
     KeepUsers,
+    /// See who has an account, to give work to.
+    ReadUsers,
     /// Use an account at all: sessions, password, own rights.
     UseAccount,
     /// Hand in a complaint.
@@ -82,6 +84,7 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
             !roles.any(&[Role::Auditor, Administrator, Role::StatisticsOfficer, NationalAuthority])
         }
         A::KeepUsers => roles.has(Administrator),
+        A::ReadUsers => roles.any(&[Administrator, TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::SubmitForSomebody => {
             roles.any(&[FocalPoint, IntakeOfficer, TriageOfficer, PseaCoordinator, OhchrMonitor, Integration])
         }

@@ -156,8 +156,6 @@ pub(super) async fn carry_out(
                 owner: Some(by),
             };
             let complaint = complaints::judge(tx, complaint.id, &judged).await?;
-            // Whoever complained is told what became of it: nothing more is due after that.
-            deadlines::meet_for_complaint(tx, complaint.id, complaint.matter_id, name::FEEDBACK).await?;
             Ok(Assessed::Judged(Box::new(complaint)))
         }
     }

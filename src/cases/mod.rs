@@ -222,8 +222,8 @@ pub(super) async fn finish_step(tx: &mut Tx, policy: &Policy, case: Case, advanc
         deadlines::meet_for_case(tx, case.id, case.matter_id, name::INVESTIGATION_LIMIT).await?;
     }
     if to.is_over() {
+        // The reporter's clock runs on: a case that is over ends nothing for whoever was not told.
         deadlines::drop_of_case(tx, case.id).await?;
-        store::meet_feedback(tx, &case).await?;
     } else if from.is_over() {
         start_clocks(tx, policy, &moved).await?;
     }

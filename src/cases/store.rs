@@ -13,7 +13,6 @@ use crate::auth::policy::{Narrow, Scope};
 use crate::db::Tx;
 use crate::db::schema::{assignments, cases, deadlines};
 use crate::db::statement::{Fixed, Text};
-use crate::deadlines::name;
 use crate::error::Result;
 use crate::values::{CaseId, MatterId, UserId};
 
@@ -161,15 +160,6 @@ where
             .await
     })
     .await
-}
-
-/// The reporters hear what became of a case when it ends: their feedback is given.
-pub(super) async fn meet_feedback(tx: &mut Tx, case: &Case) -> Result<()> {
-    let complaints = tx.ask(async |conn| crate::complaints::of_case(conn, case.id).await).await?;
-    for complaint in complaints {
-        crate::deadlines::meet_for_complaint(tx, complaint.id, case.matter_id, name::FEEDBACK).await?;
-    }
-    Ok(())
 }
 
 /// Which cases are wanted.

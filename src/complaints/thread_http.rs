@@ -15,7 +15,7 @@ use crate::auth::policy::{self, Action};
 use crate::coa::{Language, Status as PublicStatus};
 use crate::error::{Error, Result};
 use crate::http::body::Body;
-use crate::http::extract::{AcceptLanguage, Anyone, Params, Reporter, SignedIn};
+use crate::http::extract::{AcceptLanguage, Params, Reporter, SignedIn, Stranger};
 use crate::http::idempotency::{self, Created, IdempotencyKey};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
@@ -63,7 +63,7 @@ struct ThreadToken {
 #[post("/reporter/sessions")]
 async fn open_thread(
     temwen: Data<Temwen>,
-    caller: Anyone,
+    caller: Stranger,
     request: HttpRequest,
     body: Body<OpenThread>,
 ) -> Result<HttpResponse> {

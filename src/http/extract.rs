@@ -85,6 +85,19 @@ impl FromRequest for SignedIn {
     }
 }
 
+/// Somebody who shows credentials in the body: a token that is sent along, perhaps an old one, is not looked at.
+#[derive(Debug, Clone)]
+pub struct Stranger(pub Caller);
+
+impl FromRequest for Stranger {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(Caller::new(Actor::Public, request_id(request)))))
+    }
+}
+
 /// An officer, or somebody who does not say who they are. A token that is given must be good.
 #[derive(Debug, Clone)]
 pub struct Anyone(pub Caller);

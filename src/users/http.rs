@@ -63,14 +63,18 @@ impl From<User> for UserView {
     }
 }
 
-fn allow(caller: &SignedIn) -> Result<()> {
-    if policy::allows(&caller.0.actor, Action::KeepUsers) { Ok(()) } else { Err(Error::forbidden()) }
+fn allow(caller: &SignedIn, action: Action) -> Result<()> {
+    if policy::allows(&caller.0.actor, action) { Ok(()) } else { Err(Error::forbidden()) }
 }
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListUsers {
+    /// Only accounts with this role.
+    role: Option<Role>,
+    /// Only accounts that may sign in (`true`) or may not any more (`false`).
+    active: Option<bool>,
     /// How many at most, 1 to 200; 50 unless given.
     limit: Option<u32>,
     /// The cursor of the page before.
@@ -79,7 +83,7 @@ struct ListUsers {
 
 /// List accounts, newest first.
 ///
-/// For administrators, who see accounts and no case.
+/// For administrators, who see accounts and no case, and for those who give work to others.
 #[utoipa::path(tag = "users", security(("token" = [])), params(ListUsers), responses((status = 200, body = Items<UserView>, description = "A page of accounts"), Refusal))]
 #[get("/users")]
 async fn list_users(
@@ -88,10 +92,13 @@ async fn list_users(
     request: HttpRequest,
     query: Params<ListUsers>,
 ) -> Result<HttpResponse> {
-    allow(&caller)?;
-    let page = Page::parse(&temwen.keys, "users", query.0.limit, query.0.after.as_deref())?;
-    let rows =
-        temwen.db.read(&caller.0, async |conn| super::list(conn, page.after, page.rows()).await).await?;
+    allow(&caller, Action::ReadUsers)?;
+    let ListUsers { role, active, limit, after } = query.0;
+    let page = Page::parse(&temwen.keys, "users", limit, after.as_deref())?;
+    let rows = temwen
+        .db
+        .read(&caller.0, async |conn| super::list(conn, role, active, page.after, page.rows()).await)
+        .await?;
     Ok(page::answer(
         &temwen.keys,
         "users",
@@ -135,7 +142,7 @@ async fn add_user(
     key: IdempotencyKey,
     body: Body<AddUser>,
 ) -> Result<HttpResponse> {
-    allow(&caller)?;
+    allow(&caller, Action::KeepUsers)?;
     let AddUser { email, name, roles, country, seat, password } = body.value;
     let mut faults = Faults::default();
     let email = faults.take("/email", Email::parse(email));
@@ -158,12 +165,12 @@ async fn add_user(
 
 /// Read an account.
 ///
-/// For administrators. Answers the version that goes into `If-Match` of a change.
+/// For administrators and those who give work to others. Answers the version that goes into `If-Match` of a change.
 #[utoipa::path(tag = "users", security(("token" = [])), params(("id" = Uuid, Path, description = "Which account")),
     responses((status = 200, body = UserView, description = "The account"), Refusal))]
 #[get("/users/{id}")]
 async fn read_user(temwen: Data<Temwen>, caller: SignedIn, id: Path<UserId>) -> Result<HttpResponse> {
-    allow(&caller)?;
+    allow(&caller, Action::ReadUsers)?;
     let user = super::read_one(&temwen, &caller.0, *id).await?.ok_or_else(Error::not_found)?;
     Ok(versioned(user.version, &UserView::from(user)))
 }
@@ -196,7 +203,7 @@ async fn change_user(
     seen: IfMatch,
     body: Body<ChangeUser>,
 ) -> Result<HttpResponse> {
-    allow(&caller)?;
+    allow(&caller, Action::KeepUsers)?;
     let ChangeUser { name, roles, country, seat } = body.value;
     let mut faults = Faults::default();
     if name.is_none() && roles.is_none() {
@@ -243,7 +250,7 @@ async fn deactivate_user(
     seen: IfMatch,
     body: Body<DeactivateUser>,
 ) -> Result<HttpResponse> {
-    allow(&caller)?;
+    allow(&caller, Action::KeepUsers)?;
     let reason = Reason::parse(&body.value.reason).map_err(|why| Error::fault("/reason", why))?;
     let user = temwen
         .db

@@ -13,7 +13,7 @@ use super::sessions::{self, ACCESS_SECONDS, Ended, Pair, Session};
 use crate::auth::Role;
 use crate::error::{Error, Result};
 use crate::http::body::Body;
-use crate::http::extract::{Anyone, SignedIn};
+use crate::http::extract::{SignedIn, Stranger};
 use crate::http::problem::Refusal;
 use crate::http::source;
 use crate::temwen::Temwen;
@@ -70,7 +70,7 @@ impl From<Pair> for TokenPair {
 #[post("/sessions")]
 async fn sign_in(
     temwen: Data<Temwen>,
-    caller: Anyone,
+    caller: Stranger,
     request: HttpRequest,
     body: Body<SignIn>,
 ) -> Result<HttpResponse> {
@@ -99,7 +99,7 @@ struct RefreshSession {
 #[post("/sessions/refresh")]
 async fn refresh_session(
     temwen: Data<Temwen>,
-    caller: Anyone,
+    caller: Stranger,
     body: Body<RefreshSession>,
 ) -> Result<HttpResponse> {
     let pair = sessions::refresh(&temwen, &caller.0, &body.value.refresh_token).await?;
