@@ -14,7 +14,7 @@ use crate::audit::{Event, What};
 use crate::auth::policy::{self, Action};
 use crate::coa::{Language, Status as PublicStatus};
 use crate::error::{Error, Result};
-use crate::http::extract::{AcceptLanguage, Anyone, Body, Params, Reporter, SignedIn};
+use crate::http::extract::{AcceptLanguage, Arriving, Body, Params, Reporter, SignedIn};
 use crate::http::idempotency::{self, Created, IdempotencyKey};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
@@ -59,7 +59,7 @@ struct ThreadToken {
 #[post("/reporter/sessions")]
 async fn open_thread(
     temwen: Data<Temwen>,
-    caller: Anyone,
+    caller: Arriving,
     request: HttpRequest,
     body: Body<OpenThread>,
 ) -> Result<HttpResponse> {

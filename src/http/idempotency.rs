@@ -141,6 +141,7 @@ pub async fn once<T: Serialize>(
                 body_digest: body_digest.clone(),
                 status: i16::try_from(created.status.as_u16()).unwrap_or(201),
                 etag: created.version.map(|version| version.to_string()),
+                location: created.location.clone(),
                 body: answer.clone(),
             };
             first_answers::keep(tx, &key, first, created.matter).await?;
@@ -154,7 +155,7 @@ pub async fn once<T: Serialize>(
             render(
                 status.unwrap_or(StatusCode::CREATED),
                 first.etag.and_then(|etag| etag.parse().ok()),
-                None,
+                first.location.as_deref(),
                 &first.body,
             )
         }

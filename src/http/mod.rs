@@ -3,6 +3,8 @@
 pub mod extract;
 mod health;
 pub mod idempotency;
+pub mod json;
+mod methods;
 pub mod middleware;
 pub mod page;
 pub mod problem;
@@ -12,14 +14,13 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpResponse, web};
+use actix_web::{App, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_actix_web::{AppExt as _, scope};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::error::Error;
 use crate::temwen::Temwen;
 use crate::{cases, coa, complaints, deadlines, users};
 
@@ -83,6 +84,7 @@ pub fn application(
     let (app, document) = with_routes(App::new());
     let document = polish(document);
     let json = document.to_json().unwrap_or_default();
+    let addresses = std::rc::Rc::new(methods::Addresses::of(&document));
     app.app_data(web::Data::new(temwen))
         .app_data(extract::path_config())
         .service(web::resource("/openapi.json").route(web::get().to(move || {
@@ -90,7 +92,10 @@ pub fn application(
         })))
         .service(SwaggerUi::new("/docs/{_:.*}").config(Config::new(["/openapi.json"])))
         .service(web::redirect("/docs", "/docs/"))
-        .default_service(web::to(async || -> Result<&str, Error> { Err(Error::not_found()) }))
+        .default_service(web::to(move |request: HttpRequest| {
+            let addresses = std::rc::Rc::clone(&addresses);
+            async move { addresses.refuse(request.path()) }
+        }))
         .wrap(from_fn(middleware::around))
         .wrap(Compress::default())
 }

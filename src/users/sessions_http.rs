@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::sessions::{self, ACCESS_SECONDS, Ended, Pair, Session};
 use crate::auth::Role;
 use crate::error::{Error, Result};
-use crate::http::extract::{Anyone, Body, SignedIn};
+use crate::http::extract::{Arriving, Body, SignedIn};
 use crate::http::problem::Refusal;
 use crate::http::source;
 use crate::temwen::Temwen;
@@ -69,7 +69,7 @@ impl From<Pair> for TokenPair {
 #[post("/sessions")]
 async fn sign_in(
     temwen: Data<Temwen>,
-    caller: Anyone,
+    caller: Arriving,
     request: HttpRequest,
     body: Body<SignIn>,
 ) -> Result<HttpResponse> {
@@ -98,7 +98,7 @@ struct RefreshSession {
 #[post("/sessions/refresh")]
 async fn refresh_session(
     temwen: Data<Temwen>,
-    caller: Anyone,
+    caller: Arriving,
     body: Body<RefreshSession>,
 ) -> Result<HttpResponse> {
     let pair = sessions::refresh(&temwen, &caller.0, &body.value.refresh_token).await?;
