@@ -10,6 +10,14 @@
 )]
 #![expect(missing_docs, unreachable_pub, reason = "nobody depends on tests")]
 
+mod bad_input;
+mod bodies;
 mod complaints;
+mod concurrency;
 mod fixtures;
 mod harness;
+mod idempotency;
+mod record;
+mod sign_in;
+mod tokens;
+mod users;
