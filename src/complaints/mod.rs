@@ -4,6 +4,8 @@
 //! Does not belong here: judging it, and anything after it became a case; see [`crate::cases`].
 //! May touch: its own stores, [`crate::deadlines`], and [`Tx`].
 
+mod file_http;
+mod given_http;
 pub(crate) mod http;
 pub(crate) mod particulars;
 pub(crate) mod store;
@@ -15,7 +17,6 @@ mod thread_store;
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel_async::AsyncPgConnection;
 use serde_json::value::RawValue;
 
 use self::submission::Submission;
@@ -32,6 +33,7 @@ use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
 
 pub use self::store::{Filter, list};
+pub(crate) use self::store::{Judged, copy_walls, follow_category, judge, of_case, said};
 
 text_enum! {
     /// How far the handling of a complaint has come.
@@ -221,7 +223,7 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
             .with("channel", submission.channel.as_str())
             .with("category", submission.category.as_str());
         let caller = Caller { about: Some(id), ..caller.clone() };
-        let store = async |conn: &AsyncPgConnection| {
+        let store = async |conn: &_| {
             let (stored, started) = futures_util::join!(
                 store::insert(conn, &new),
                 deadlines::start_for_complaint(conn, id, MatterId::from(id.uuid()), &planned)
@@ -323,7 +325,7 @@ pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<(
         return Err(Error::forbidden());
     }
     let entry = Event::complaint_read(What::ComplaintRead, id);
-    let read = async |conn: &AsyncPgConnection| {
+    let read = async |conn: &_| {
         let (complaint, said) = futures_util::join!(store::find(conn, id), store::said(conn, id));
         Ok(complaint?.zip(said?))
     };

@@ -31,7 +31,7 @@ pub struct FirstAnswer {
     pub status: i16,
     /// The version of what was made.
     pub etag: Option<String>,
-    /// Where it is.
+    /// Where what was made is.
     pub location: Option<String>,
     /// The answer's body.
     pub body: String,

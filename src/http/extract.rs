@@ -1,17 +1,14 @@
 //! Extractors whose refusals are problems too.
 
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderName};
-use actix_web::web::{self, Bytes};
+use actix_web::web;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 
-use super::json::read_json;
 use super::middleware::RequestId;
 use crate::auth::credentials::tokens::{Claims, Kind as TokenKind};
 use crate::auth::{Actor, Officer, Roles, Seat};
@@ -20,9 +17,6 @@ use crate::db::Caller;
 use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
 use crate::values::{ComplaintId, Fault, SessionId, UserId};
-
-/// The most bytes of a request's body. A text of 64 KiB may be six times as long when every character is escaped.
-pub const BODY_LIMIT: usize = 512 * 1024;
 
 /// A header that stands once, as text.
 pub(super) fn single(request: &HttpRequest, name: &HeaderName) -> Result<Option<String>> {
@@ -91,6 +85,19 @@ impl FromRequest for SignedIn {
     }
 }
 
+/// Somebody who shows credentials in the body: a token that is sent along, perhaps an old one, is not looked at.
+#[derive(Debug, Clone)]
+pub struct Stranger(pub Caller);
+
+impl FromRequest for Stranger {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(Caller::new(Actor::Public, request_id(request)))))
+    }
+}
+
 /// An officer, or somebody who does not say who they are. A token that is given must be good.
 #[derive(Debug, Clone)]
 pub struct Anyone(pub Caller);
@@ -107,19 +114,6 @@ impl FromRequest for Anyone {
             };
             Ok(Self(Caller::new(actor, request_id(request))))
         }))
-    }
-}
-
-/// Somebody who comes for a token. One that they still send is not looked at: it may be the very one that ran out.
-#[derive(Debug, Clone)]
-pub struct Arriving(pub Caller);
-
-impl FromRequest for Arriving {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(Caller::new(Actor::Public, request_id(request)))))
     }
 }
 
@@ -218,56 +212,8 @@ impl FromRequest for AcceptLanguage {
     }
 }
 
-/// A JSON body, with every structural fault named at once.
-#[derive(Debug)]
-pub struct Body<T> {
-    /// The value.
-    pub value: T,
-    /// The bytes that it came in.
-    pub bytes: Bytes,
-}
-
-impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let length = single(request, &header::CONTENT_LENGTH)
-            .map(|text| text.and_then(|text| text.parse::<u64>().ok()));
-        let media = single(request, &header::CONTENT_TYPE);
-        let mut payload = payload.take();
-        Box::pin(async move {
-            let is_json = media?.is_some_and(|media| {
-                let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-                essence == "application/json"
-                    || (essence.starts_with("application/") && essence.ends_with("+json"))
-            });
-            if length?.is_some_and(|length| length > BODY_LIMIT as u64) {
-                return Err(too_large());
-            }
-            if !is_json {
-                return Err(Error::new(Kind::UnsupportedMedia, "the body must be application/json"));
-            }
-            let mut bytes = web::BytesMut::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_| Error::new(Kind::Malformed, "the body broke off"))?;
-                if bytes.len() + chunk.len() > BODY_LIMIT {
-                    return Err(too_large());
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            let bytes = bytes.freeze();
-            Ok(Self { value: read_json(&bytes)?, bytes })
-        })
-    }
-}
-
 /// How many parameters of a query are looked at for faults.
 const MOST_PARAMETERS: usize = 64;
-
-fn too_large() -> Error {
-    Error::new(Kind::TooLarge, "the body must be at most 524288 bytes")
-}
 
 /// Query parameters; each stands once, unknown ones are refused.
 #[derive(Debug)]

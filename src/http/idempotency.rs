@@ -116,7 +116,8 @@ pub async fn once<T: Serialize>(
     let actor = caller.actor.identity().name;
     let Some(key) = key.digest(&temwen.keys, &actor) else {
         let created = temwen.db.write(caller, operation, work).await?;
-        return render(created.status, created.version, created.location.as_deref(), &json(&created.body)?);
+        let answer = json(&created.body)?;
+        return Ok(render(created.status, created.version, created.location.as_deref(), &answer));
     };
     let key = Key { actor: &actor, operation, digest: &key };
     let body_digest = digest::digest(&digest::SHA256, body).as_ref().to_vec();
@@ -149,15 +150,13 @@ pub async fn once<T: Serialize>(
         })
         .await;
     match (outcome, repeated) {
-        (Ok((status, version, location, answer)), _) => render(status, version, location.as_deref(), &answer),
+        (Ok((status, version, location, answer)), _) => {
+            Ok(render(status, version, location.as_deref(), &answer))
+        }
         (Err(_), Some(first)) => {
             let status = u16::try_from(first.status).ok().and_then(|code| StatusCode::from_u16(code).ok());
-            render(
-                status.unwrap_or(StatusCode::CREATED),
-                first.etag.and_then(|etag| etag.parse().ok()),
-                first.location.as_deref(),
-                &first.body,
-            )
+            let version = first.etag.and_then(|etag| etag.parse().ok());
+            Ok(render(status.unwrap_or(StatusCode::CREATED), version, first.location.as_deref(), &first.body))
         }
         (Err(error), None) => Err(error),
     }
@@ -167,12 +166,7 @@ fn json<T: Serialize>(body: &T) -> Result<String> {
     serde_json::to_string(body).map_err(Error::internal)
 }
 
-fn render(
-    status: StatusCode,
-    version: Option<i32>,
-    location: Option<&str>,
-    body: &str,
-) -> Result<HttpResponse> {
+fn render(status: StatusCode, version: Option<i32>, location: Option<&str>, body: &str) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     if let Some(version) = version {
         response.insert_header((header::ETAG, format!("\"{version}\"")));
@@ -180,5 +174,5 @@ fn render(
     if let Some(location) = location {
         response.insert_header((header::LOCATION, location));
     }
-    Ok(response.content_type("application/json").body(body.to_owned()))
+    response.content_type("application/json").body(body.to_owned())
 }
