@@ -91,7 +91,7 @@ create table complaints (
 );
 comment on table complaints is 'How a complaint is handled. What its author said stands apart, in submissions.';
 comment on column complaints.submission_id is 'Made by the client, or for it: the same one is never stored twice.';
-comment on column complaints.submission_digest is 'SHA-256 of the whole submission, to tell a repetition from another text.';
+comment on column complaints.submission_digest is 'Keyed digest of the whole submission, to tell a repetition from another text.';
 comment on column complaints.access_code_digest is 'SHA-256 of the access code (100 random bits). Null for imported complaints, which have no reporter''s thread.';
 comment on column complaints.clock_start is 'When the mission''s clocks began: captured_at of a focal point where plausible, otherwise received_at.';
 create index complaints_by_time on complaints (received_at desc, id desc);

@@ -23,6 +23,7 @@ use self::submission::Submission;
 use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::credentials::codes::{AccessCode, Reference};
+use crate::auth::credentials::keys::Purpose;
 use crate::auth::policy::{self, Action};
 use crate::coa::{Event as Start, Key, Language, Matter, Policy, Texts};
 use crate::db::{Caller, Tx};
@@ -199,7 +200,8 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
     let planned = plan(policy, submission, clock_start, received_at);
     let acknowledge_by =
         planned.iter().find(|p| p.name == deadlines::name::ACKNOWLEDGEMENT).map_or(clock_start, |p| p.due_at);
-    let digest = submission.digest()?;
+    // Keyed, so that whoever reads the database cannot try out what somebody may have said.
+    let digest = temwen.keys.digest(Purpose::IdempotencyKey, &[b"submission", &submission.digest()?]);
 
     for _ in 0..TRIES {
         let id = ComplaintId::new();

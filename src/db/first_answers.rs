@@ -25,7 +25,7 @@ pub struct Key<'a> {
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = kept, check_for_backend(diesel::pg::Pg))]
 pub struct FirstAnswer {
-    /// SHA-256 of the body that was sent.
+    /// Keyed digest of the body that was sent.
     pub body_digest: Vec<u8>,
     /// The HTTP status.
     pub status: i16,

@@ -6,7 +6,6 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use aws_lc_rs::digest;
 use serde::Serialize;
 use std::future::{Ready, ready};
 
@@ -120,7 +119,8 @@ pub async fn once<T: Serialize>(
         return Ok(render(created.status, created.version, created.location.as_deref(), &answer));
     };
     let key = Key { actor: &actor, operation, digest: &key };
-    let body_digest = digest::digest(&digest::SHA256, body).as_ref().to_vec();
+    // Keyed, because a body may hold a password or somebody's words: a plain digest would let them be guessed.
+    let body_digest = temwen.keys.digest(Purpose::IdempotencyKey, &[b"body", body]).to_vec();
     let mut repeated = None;
     let outcome = temwen
         .db
