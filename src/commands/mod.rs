@@ -147,6 +147,9 @@ mod tests {
         let cause = io::Error::new(ErrorKind::NotFound, "no such file");
         let error = Error::unavailable(2).because(cause);
         let said = Failed::from(error).to_string();
-        assert_eq!(said, "the register cannot answer just now; nothing was changed (no such file)");
+        assert_eq!(
+            said,
+            "the register cannot answer just now; repeat the request in a moment (no such file)"
+        );
     }
 }
