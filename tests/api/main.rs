@@ -13,3 +13,4 @@
 mod complaints;
 mod fixtures;
 mod harness;
+mod import;
