@@ -65,18 +65,15 @@ impl Opened {
         // Before anything slow: what a person has to mend should be said at once.
         let given = given(database)?;
         let shared = Arc::new(shared(database, Front { trusted_proxies })?);
-        let (private, connect) = match given {
-            Some(connect) => {
-                prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
-                migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
-                (None, connect)
-            }
-            None => {
-                let private = Private::start(database, connections).await?;
-                private.prepare_for(serving).await?;
-                let connect = private.connect(NAME, false);
-                (Some(private), connect)
-            }
+        let (private, connect) = if let Some(connect) = given {
+            prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
+            migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
+            (None, connect)
+        } else {
+            let private = Private::start(database, connections).await?;
+            private.prepare_for(serving).await?;
+            let connect = private.connect(NAME, false);
+            (Some(private), connect)
         };
         Ok(Self { private, connect, shared })
     }
@@ -200,7 +197,7 @@ fn open_keys(dir: &Path) -> Result<Keys, Failed> {
 }
 
 /// Every flaw on a line of its own.
-fn flawed(what: &str, flaws: &[Flaw]) -> Failed {
+pub(super) fn flawed(what: &str, flaws: &[Flaw]) -> Failed {
     let lines: Vec<String> = flaws.iter().map(|flaw| format!("\n  {flaw}")).collect();
     let flaws = if lines.len() == 1 { "a flaw".to_owned() } else { format!("{} flaws", lines.len()) };
     Failed::new(format!("{what} has {flaws}:{}", lines.concat()))

@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use super::signals::Stop;
 use crate::audit::{Event, What};
+use crate::cases::people;
 use crate::commands::opened::blocking;
 use crate::db::embedded::PrivatePostgres;
 use crate::db::{Caller, Tx, first_answers};
@@ -21,6 +22,7 @@ use crate::temwen::Temwen;
 
 const EVERY_SECOND: Duration = Duration::from_secs(1);
 const EVERY_FIVE_SECONDS: Duration = Duration::from_secs(5);
+const EVERY_MINUTE: Duration = Duration::from_mins(1);
 const EVERY_HOUR: Duration = Duration::from_hours(1);
 /// How long the steps may take to end once the server has stopped; what they were doing is then undone.
 const LAST_STEPS: Duration = Duration::from_secs(5);
@@ -48,6 +50,11 @@ pub(super) fn start(
         async move { deadlines::escalate(&temwen).await }
     }));
     let of = temwen.clone();
+    all.push(again("cases.return_to_desk", EVERY_MINUTE, stop, move || {
+        let temwen = of.clone();
+        async move { people::return_to_desks(&temwen).await }
+    }));
+    let of = temwen.clone();
     all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {
         let temwen = of.clone();
         async move { forget(&temwen).await }
@@ -72,12 +79,12 @@ impl Background {
     }
 }
 
-/// Takes `step` again and again, with a `pause` after each. One that fails is taken again like the others.
+/// Takes the step `name` again and again, with a `pause` after each. One that fails is taken again like the others.
 fn again<F, T, E>(
     name: &'static str,
     pause: Duration,
     stop: &Stop,
-    step: impl Fn() -> F + 'static,
+    take: impl Fn() -> F + 'static,
 ) -> JoinHandle<()>
 where
     F: Future<Output = std::result::Result<T, E>>,
@@ -87,7 +94,7 @@ where
     actix_web::rt::spawn(async move {
         while !stop.is_set() {
             let span = tracing::info_span!("background", step = name);
-            if let Err(error) = step().instrument(span.clone()).await {
+            if let Err(error) = take().instrument(span.clone()).await {
                 metrics::counter!("temwen_background_failures_total", "step" => name).increment(1);
                 let error: &(dyn StdError + 'static) = &error;
                 span.in_scope(|| tracing::warn!(error, "a step failed; it will be taken again"));

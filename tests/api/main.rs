@@ -1,15 +1,27 @@
 //! The whole service, over HTTP, against a real Postgres. One binary, one database per test.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::missing_panics_doc,
-    reason = "a test fails by panicking"
-)]
-#![expect(missing_docs, unreachable_pub, reason = "nobody depends on tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(unreachable_pub, reason = "nobody depends on tests")]
 
+mod architecture;
+mod bad_input;
+mod bodies;
+mod cases;
+mod cast;
 mod complaints;
+mod concurrency;
 mod fixtures;
 mod harness;
+mod idempotency;
+mod import;
+mod openapi;
+mod ownership;
+mod permissions;
+mod problems;
+mod record;
+mod schema;
+mod sign_in;
+mod tokens;
+mod users;
+mod wall;
+mod wall_stage;
