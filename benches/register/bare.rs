@@ -4,7 +4,7 @@
 //! are those of the request. What must differ from one transaction to the next (new ids, the case that is read) is made
 //! from pgbench's own variables.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -48,6 +48,13 @@ pub struct Bare {
     pub runs: std::cell::Cell<u64>,
 }
 
+/// What pgbench came to.
+#[derive(Clone, Copy)]
+pub struct Ran {
+    pub per_second: f64,
+    pub transactions: u64,
+}
+
 #[derive(diesel::QueryableByName)]
 struct Prepared {
     #[diesel(sql_type = sql::Text)]
@@ -87,9 +94,31 @@ impl Bare {
         write(&statements, &known, target)
     }
 
-    /// Lets pgbench run a script; transactions per second and mean latency in milliseconds.
-    pub fn run(&self, script: &Script, pipelined: bool, clients: usize, time: Duration) -> (f64, f64) {
-        self.pgbench(script, pipelined, clients, &["-T", &time.as_secs_f64().ceil().to_string()])
+    /// Lets pgbench run a script for `time`, and a second before and after it: its connections are new each time, and what
+    /// they do first (reading catalogues, planning) is long done on ours.
+    pub fn run(&self, script: &Script, pipelined: bool, clients: usize, time: Duration) -> Ran {
+        let prefix = self.folder.join(format!("pgbench-{}", self.runs.get()));
+        let seconds = (time.as_secs_f64().ceil() + 2.0).to_string();
+        let log = ["-T", &seconds, "-l", "--aggregate-interval=1", "--log-prefix", prefix.to_str().unwrap()];
+        let transactions = self.pgbench(script, pipelined, clients, &log);
+        // When each second began, and how many transactions each thread ended in it.
+        let mut ended = BTreeMap::<u64, u64>::new();
+        let begins = prefix.file_name().unwrap().to_str().unwrap().to_owned() + ".";
+        for file in fs::read_dir(&self.folder).unwrap().map(|file| file.unwrap()) {
+            if file.file_name().to_str().is_some_and(|name| name.starts_with(&begins)) {
+                for line in fs::read_to_string(file.path()).unwrap().lines() {
+                    let mut words = line.split(' ').map_while(|word| word.parse::<u64>().ok());
+                    let (second, number) = (words.next().unwrap(), words.next().unwrap());
+                    *ended.entry(second).or_default() += number;
+                }
+                fs::remove_file(file.path()).unwrap();
+            }
+        }
+        ended.pop_first();
+        ended.pop_last();
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        let per_second = ended.values().sum::<u64>() as f64 / ended.len() as f64;
+        Ran { per_second, transactions }
     }
 
     /// Runs a script a few times.
@@ -97,7 +126,8 @@ impl Bare {
         self.pgbench(script, pipelined, 1, &["-t", &times.to_string()]);
     }
 
-    fn pgbench(&self, script: &Script, pipelined: bool, clients: usize, how_long: &[&str]) -> (f64, f64) {
+    /// How many transactions there were.
+    fn pgbench(&self, script: &Script, pipelined: bool, clients: usize, how_long: &[&str]) -> u64 {
         let run = self.runs.get() + 1;
         self.runs.set(run);
         let path = self.folder.join(format!("script-{run}.sql"));
@@ -121,11 +151,8 @@ impl Bare {
             String::from_utf8_lossy(&output.stderr),
             fs::read_to_string(&path).unwrap_or_default()
         );
-        let number = |before: &str| {
-            let at = said.find(before).map(|at| &said[at + before.len()..]).unwrap_or_default();
-            at.split_whitespace().next().and_then(|word| word.parse::<f64>().ok()).unwrap_or(0.0)
-        };
-        (number("tps = "), number("latency average = "))
+        let transactions = said.split_once("actually processed: ").map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect());
+        transactions.and_then(|digits: String| digits.parse().ok()).unwrap_or_else(|| panic!("pgbench said {said}"))
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 /// What a measurement came to.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Measured {
+    pub requests: u64,
     pub per_second: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
@@ -117,5 +118,5 @@ pub async fn run(address: SocketAddr, clients: usize, time: Duration, expected: 
     };
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
     let per_second = taken.len() as f64 / seconds;
-    Measured { per_second, p50_ms: at(0.5), p99_ms: at(0.99), bytes }
+    Measured { requests: taken.len() as u64, per_second, p50_ms: at(0.5), p99_ms: at(0.99), bytes }
 }

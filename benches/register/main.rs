@@ -36,7 +36,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use self::bare::Script;
+use self::bare::{Ran, Script};
 use self::ground::{Ground, OFFICERS, Running};
 use self::load::{Measured, Write};
 
@@ -79,7 +79,7 @@ impl Settings {
     }
 
     fn round(&self) -> Duration {
-        Duration::from_secs(if self.quick { 1 } else { 4 })
+        Duration::from_secs(if self.quick { 1 } else { 3 })
     }
 }
 
@@ -231,14 +231,24 @@ impl Work {
     async fn compare(&self, settings: &Settings, ground: &Ground, server: &Running, clients: usize) -> Row {
         // Connections are made, statements prepared, plans found.
         load::run(server.address, clients, Duration::from_millis(700), self.status, &self.write).await;
-        let time = if self.bound.is_some() { settings.round() / 2 } else { settings.round() };
+        let time = settings.round();
         let (mut ours, mut plain, mut piped) = (Vec::new(), Vec::new(), Vec::new());
+        let mut taken = Taken::default();
         for _ in 0..ROUNDS {
-            ours.push(load::run(server.address, clients, time, self.status, &self.write).await);
+            let (temwen, postgres) = (server.time(), ground.postgres_time());
+            let measured = load::run(server.address, clients, time, self.status, &self.write).await;
+            taken.temwen += server.time() - temwen;
+            taken.postgres += ground.postgres_time() - postgres;
+            taken.requests += measured.requests;
+            ours.push(measured);
             plain.push(ground.bare.run(&self.script, false, clients, time));
-            piped.push(ground.bare.run(&self.script, true, clients, time));
+            let postgres = ground.postgres_time();
+            let measured = ground.bare.run(&self.script, true, clients, time);
+            taken.piped += ground.postgres_time() - postgres;
+            taken.transactions += measured.transactions;
+            piped.push(measured);
         }
-        let row = Row { name: self.name, clients, statements: self.script.statements, ours, plain, piped, bound: self.bound };
+        let row = Row { name: self.name, clients, statements: self.script.statements, ours, plain, piped, taken, bound: self.bound };
         println!("{}", row.line());
         row
     }
@@ -335,10 +345,40 @@ struct Row {
     clients: usize,
     statements: usize,
     ours: Vec<Measured>,
-    /// Transactions per second, and milliseconds for one.
-    plain: Vec<(f64, f64)>,
-    piped: Vec<(f64, f64)>,
+    plain: Vec<Ran>,
+    piped: Vec<Ran>,
+    taken: Taken,
     bound: Option<f64>,
+}
+
+/// Milliseconds of processor time, over all rounds: by the server and by Postgres for our requests, and by Postgres for
+/// pgbench's pipelined transactions. Less at the mercy of whatever else the machine does than the clock is.
+#[derive(Default)]
+struct Taken {
+    temwen: u64,
+    postgres: u64,
+    requests: u64,
+    piped: u64,
+    transactions: u64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+impl Taken {
+    fn each(milliseconds: u64, times: u64) -> f64 {
+        milliseconds as f64 * 1000.0 / times.max(1) as f64
+    }
+
+    fn temwen(&self) -> f64 {
+        Self::each(self.temwen, self.requests)
+    }
+
+    fn postgres(&self) -> f64 {
+        Self::each(self.postgres, self.requests)
+    }
+
+    fn piped(&self) -> f64 {
+        Self::each(self.piped, self.transactions)
+    }
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -348,8 +388,8 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 impl Row {
-    fn ratio(&self, bare: &[(f64, f64)]) -> f64 {
-        median(self.ours.iter().zip(bare).map(|(ours, bare)| ours.per_second / bare.0))
+    fn ratio(&self, bare: &[Ran]) -> f64 {
+        median(self.ours.iter().zip(bare).map(|(ours, bare)| ours.per_second / bare.per_second))
     }
 
     fn line(&self) -> String {
@@ -361,11 +401,12 @@ impl Row {
             per_second,
             median(self.ours.iter().map(|each| each.p50_ms)),
             median(self.ours.iter().map(|each| each.p99_ms)),
-            median(self.plain.iter().map(|each| each.0)),
+            median(self.plain.iter().map(|each| each.per_second)),
             self.ratio(&self.plain),
-            median(self.piped.iter().map(|each| each.0)),
+            median(self.piped.iter().map(|each| each.per_second)),
             self.ratio(&self.piped),
         );
+        line += &format!("{:>8.0}{:>8.0}{:>8.0}", self.taken.temwen(), self.taken.postgres(), self.taken.piped());
         if let Some(bound) = self.bound {
             line += &format!("   {:.2} of the {bound:.0}/s that hashing alone allows", per_second / bound);
         }
@@ -378,16 +419,20 @@ impl Row {
             "per_second": median(self.ours.iter().map(|each| each.per_second)),
             "p50_ms": median(self.ours.iter().map(|each| each.p50_ms)),
             "p99_ms": median(self.ours.iter().map(|each| each.p99_ms)),
-            "pgbench": { "per_second": median(self.plain.iter().map(|each| each.0)), "ratio": self.ratio(&self.plain) },
-            "pgbench_pipelined": { "per_second": median(self.piped.iter().map(|each| each.0)), "ratio": self.ratio(&self.piped) },
+            "pgbench": { "per_second": median(self.plain.iter().map(|each| each.per_second)), "ratio": self.ratio(&self.plain) },
+            "pgbench_pipelined": { "per_second": median(self.piped.iter().map(|each| each.per_second)), "ratio": self.ratio(&self.piped) },
+            "processor_us": { "temwen": self.taken.temwen(), "postgres": self.taken.postgres(), "postgres_for_pgbench": self.taken.piped() },
             "hashes_per_second": self.bound
         })
     }
 }
 
 fn table(rows: &[Row]) {
-    println!("{:<26}{:>4}{:>10}{:>9}{:>9}{:>18}{:>18}", "", "", "temwen", "p50", "p99", "pgbench", "pgbench pipelined");
-    println!("{:<26}{:>4}{:>10}{:>9}{:>9}{:>11}{:>7}{:>11}{:>7}", "", "", "per s", "ms", "ms", "per s", "ratio", "per s", "ratio");
+    println!("{:<26}{:>4}{:>10}{:>9}{:>9}{:>18}{:>18}{:>24}", "", "", "temwen", "p50", "p99", "pgbench", "pgbench pipelined", "processor us each");
+    println!(
+        "{:<26}{:>4}{:>10}{:>9}{:>9}{:>11}{:>7}{:>11}{:>7}{:>8}{:>8}{:>8}",
+        "", "", "per s", "ms", "ms", "per s", "ratio", "per s", "ratio", "temwen", "its pg", "pgb. pg"
+    );
     for row in rows {
         println!("{}", row.line());
     }

@@ -275,46 +275,63 @@ impl Scope {
         self.country.as_deref().unwrap_or_default()
     }
 
-    /// The one narrow part that this scope of cases consists of, if it is a single one: a store then starts from it, so
-    /// that Postgres need not search all cases for a few.
-    pub fn only_cases(&self) -> Option<Narrow<'_>> {
+    /// The parts that this scope of cases consists of. A store asks for them one by one, so that Postgres need not search all
+    /// cases for a few.
+    pub fn parts_of_cases(&self) -> Vec<Narrow<'_>> {
+        if self.everything {
+            return vec![Narrow::Everything];
+        }
         let parts = [
-            self.everything.then_some(None),
-            self.psea.as_deref().map(|categories| Some(Narrow::Psea(categories))),
-            self.assigned.then_some(Some(Narrow::Assigned)),
-            self.country.as_deref().map(|country| Some(Narrow::Country(country))),
-            self.panel.then_some(Some(Narrow::Panel)),
-            self.command.then_some(Some(Narrow::Command)),
+            self.psea.is_some().then_some(Narrow::Child),
+            self.assigned.then_some(Narrow::Assigned),
+            self.country.as_deref().map(Narrow::Country),
+            self.panel.then_some(Narrow::Panel),
+            self.command.then_some(Narrow::Command),
         ];
-        let mut parts = parts.into_iter().flatten();
-        match (parts.next(), parts.next()) {
-            (Some(only), None) => only,
+        self.lane().chain(parts.into_iter().flatten()).collect()
+    }
+
+    /// The categories of the PSEA lane, one by one.
+    fn lane(&self) -> impl Iterator<Item = Narrow<'_>> {
+        let words = self.psea.as_deref().unwrap_or_default().trim_matches(['{', '}']).split(',');
+        words.filter(|word| !word.is_empty()).map(Narrow::Category)
+    }
+
+    /// The one narrow part that this scope of cases consists of, if it is a single one.
+    pub fn only_cases(&self) -> Option<Narrow<'_>> {
+        match self.parts_of_cases()[..] {
+            [Narrow::Everything] => None,
+            [only] => Some(only),
             _ => None,
         }
     }
 
-    /// The same for complaints.
-    pub fn only_complaints(&self) -> Option<Narrow<'_>> {
-        let parts = [
-            self.everything.then_some(None),
-            self.psea.as_deref().map(|categories| Some(Narrow::Psea(categories))),
-            self.new.then_some(None),
-            self.own.then_some(Some(Narrow::Own)),
-            self.assigned_complaints.then_some(Some(Narrow::Assigned)),
-        ];
-        let mut parts = parts.into_iter().flatten();
-        match (parts.next(), parts.next()) {
-            (Some(only), None) => only,
-            _ => None,
+    /// The parts that this scope of complaints consists of.
+    pub fn parts_of_complaints(&self) -> Vec<Narrow<'_>> {
+        if self.everything {
+            return vec![Narrow::Everything];
         }
+        let parts = [
+            self.psea.is_some().then_some(Narrow::Child),
+            self.new.then_some(Narrow::New),
+            self.own.then_some(Narrow::Own),
+            self.assigned_complaints.then_some(Narrow::Assigned),
+        ];
+        self.lane().chain(parts.into_iter().flatten()).collect()
     }
 }
 
-/// The one part that a narrow scope consists of.
+/// A part that a scope consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Narrow<'a> {
-    /// The PSEA lane.
-    Psea(&'a str),
+    /// All of it.
+    Everything,
+    /// A category; a word of the policy.
+    Category(&'a str),
+    /// What concerns a child.
+    Child,
+    /// What nobody has judged yet.
+    New,
     /// What the caller works on.
     Assigned,
     /// What was referred to this country.

@@ -10,9 +10,9 @@ use super::workflow::Stage;
 use super::{Advance, Case, Classification};
 use crate::auth::Role;
 use crate::auth::policy::{Narrow, Scope};
-use crate::db::Tx;
 use crate::db::schema::{assignments, cases, deadlines};
 use crate::db::statement::{Fixed, Text};
+use crate::db::{Tx, parts};
 use crate::error::Result;
 use crate::values::{CaseId, MatterId, UserId};
 
@@ -185,11 +185,39 @@ pub struct Filter {
     pub opened_to: Option<DateTime<Utc>>,
 }
 
+/// A part of a scope as a condition, if it is one. The wall does not depend on it: it lets Postgres start from the few rows of
+/// a narrow scope. The words stand in the text, because a plan is made once for all parameters, and only of words in the text
+/// does Postgres know which index holds them. They are the policy's and ours, never a caller's.
+fn condition(part: Narrow<'_>) -> Option<String> {
+    match part {
+        Narrow::Category(word) => Some(format!("cases.category = '{word}'")),
+        Narrow::Child => Some("cases.child".to_owned()),
+        Narrow::Assigned => {
+            Some("cases.matter_id = any (array(select matter_id from own_assignments))".to_owned())
+        }
+        Narrow::Country(_) => Some("cases.referred_country = (select acting_country())".to_owned()),
+        Narrow::Panel => Some("cases.stage in ('determination', 'action_pending', 'review')".to_owned()),
+        Narrow::Command => Some("cases.stage = 'action_pending'".to_owned()),
+        Narrow::Everything | Narrow::New | Narrow::Own => None,
+    }
+}
+
 /// Cases, newest first.
 pub async fn list(
-    mut conn: &AsyncPgConnection,
+    conn: &AsyncPgConnection,
     scope: &Scope,
-    user: UserId,
+    filter: &Filter,
+    now: DateTime<Utc>,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    rows: i64,
+) -> QueryResult<Vec<Case>> {
+    let each = scope.parts_of_cases().into_iter().map(|part| list_part(conn, part, filter, now, after, rows));
+    parts::newest(each, rows, |case: &Case| (case.opened_at, case.id.uuid())).await
+}
+
+async fn list_part(
+    mut conn: &AsyncPgConnection,
+    part: Narrow<'_>,
     filter: &Filter,
     now: DateTime<Utc>,
     after: Option<(DateTime<Utc>, Uuid)>,
@@ -201,21 +229,8 @@ pub async fn list(
             .filter(assignments::user_id.eq(user).and(assignments::ended_at.is_null()))
             .select(assignments::matter_id)
     };
-    // The wall does not depend on this: it lets Postgres start from the few rows of a narrow scope.
-    match scope.only_cases() {
-        Some(Narrow::Assigned) => query = query.filter(cases::matter_id.eq_any(of(user))),
-        Some(Narrow::Country(country)) => {
-            query = query.filter(cases::referred_country.eq(country.to_owned()));
-        }
-        Some(Narrow::Panel) => {
-            query = query.filter(cases::stage.eq_any([
-                Stage::Determination,
-                Stage::ActionPending,
-                Stage::Review,
-            ]));
-        }
-        Some(Narrow::Command) => query = query.filter(cases::stage.eq(Stage::ActionPending)),
-        _ => {}
+    if let Some(condition) = condition(part) {
+        query = query.filter(diesel::dsl::sql::<sql::Bool>(&condition));
     }
     if let Some(stage) = filter.stage {
         query = query.filter(cases::stage.eq(stage));

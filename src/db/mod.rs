@@ -7,6 +7,7 @@
 pub mod embedded;
 pub mod first_answers;
 pub mod migrate;
+pub(crate) mod parts;
 mod pool;
 pub mod prepare;
 pub(crate) mod schema;
