@@ -67,11 +67,20 @@ impl Bare {
     /// Answers one request on a connection of its own, and makes a script of what Postgres was asked.
     ///
     /// `target` is the id that stands for any of `cases` others.
-    pub async fn script(&self, owner: &Client, temwen: Temwen, request: TestRequest, target: Option<(Uuid, u64)>) -> Script {
+    pub async fn script(
+        &self,
+        owner: &Client,
+        temwen: Temwen,
+        request: TestRequest,
+        target: Option<(Uuid, u64)>,
+    ) -> Script {
         let log_all = "alter role temwen_server set log_statement = 'all'; alter role temwen_server set log_error_verbosity = 'default';
             alter role temwen_server set log_parameter_max_length = -1";
         owner.batch_execute(log_all).await.unwrap();
-        let known = owner.query("select id::text from sessions union all select id::text from users", &[]).await.unwrap();
+        let known = owner
+            .query("select id::text from sessions union all select id::text from users", &[])
+            .await
+            .unwrap();
         let known: Vec<Uuid> = known.iter().map(|row| Uuid::parse_str(row.get(0)).unwrap()).collect();
         let service = init_service(http::application(temwen.clone())).await;
         // What opening the connection takes is no part of a request.
@@ -83,10 +92,14 @@ impl Bare {
         assert!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
         let logged = read_from(&self.log, place);
         let all = "select statement, parameter_types::text[] as types from pg_prepared_statements";
-        let prepared: Vec<Prepared> =
-            temwen.db.read(&Caller::system("bench"), async |mut conn| diesel::sql_query(all).load(&mut conn).await).await.unwrap();
+        let prepared: Vec<Prepared> = temwen
+            .db
+            .read(&Caller::system("bench"), async |mut conn| diesel::sql_query(all).load(&mut conn).await)
+            .await
+            .unwrap();
         owner.batch_execute("alter role temwen_server reset all").await.unwrap();
-        let types: HashMap<&str, &Vec<String>> = prepared.iter().map(|each| (each.statement.as_str(), &each.types)).collect();
+        let types: HashMap<&str, &Vec<String>> =
+            prepared.iter().map(|each| (each.statement.as_str(), &each.types)).collect();
         let mut statements = parse(&logged);
         for each in &mut statements {
             each.types = types.get(each.sql.as_str()).map(|types| (*types).clone()).unwrap_or_default();
@@ -138,12 +151,20 @@ impl Bare {
         let program = self.programs.join("pgbench");
         let mut command = Command::new(if program.exists() { &program } else { Path::new("pgbench") });
         command.args(["-n", "-M", "prepared", "-U", "temwen_server", "-p", "5432", "-h"]).arg(&self.socket);
-        command.args(["-c", &clients.to_string(), "-j", &threads.to_string()]).args(how_long).arg("-f").arg(&path);
+        command
+            .args(["-c", &clients.to_string(), "-j", &threads.to_string()])
+            .args(how_long)
+            .arg("-f")
+            .arg(&path);
         command.args(["-D", &format!("n={}", 100_000_000_000 + run * 100_000_000)]);
         for (name, value) in &script.fixed {
             command.arg("-D").arg(format!("{name}={value}"));
         }
-        let output = command.arg("temwen").env("PGOPTIONS", &self.options).output().expect("pgbench, which comes with PostgreSQL");
+        let output = command
+            .arg("temwen")
+            .env("PGOPTIONS", &self.options)
+            .output()
+            .expect("pgbench, which comes with PostgreSQL");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(
             output.status.success(),
@@ -151,8 +172,12 @@ impl Bare {
             String::from_utf8_lossy(&output.stderr),
             fs::read_to_string(&path).unwrap_or_default()
         );
-        let transactions = said.split_once("actually processed: ").map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect());
-        transactions.and_then(|digits: String| digits.parse().ok()).unwrap_or_else(|| panic!("pgbench said {said}"))
+        let transactions = said
+            .split_once("actually processed: ")
+            .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect());
+        transactions
+            .and_then(|digits: String| digits.parse().ok())
+            .unwrap_or_else(|| panic!("pgbench said {said}"))
     }
 }
 
@@ -175,7 +200,9 @@ fn parse(log: &str) -> Vec<Statement> {
             all.push(Statement { sql: sql.to_owned(), parameters: Vec::new(), types: Vec::new() });
         } else if let Some((_, rest)) = line.split_once("DETAIL:  parameters: ") {
             all.last_mut().unwrap().parameters = parameters(rest);
-        } else if !line.contains("LOG:  ") && let Some(last) = all.last_mut() {
+        } else if !line.contains("LOG:  ")
+            && let Some(last) = all.last_mut()
+        {
             last.sql += line;
         }
     }
@@ -227,10 +254,13 @@ fn write(statements: &[Statement], known: &[Uuid], target: Option<(Uuid, u64)>) 
                 if let Some((target, _)) = target
                     && target == id
                 {
-                    return Some("('01900000-0000-7000-8000-' || lpad(:any::text, 12, '0'))::uuid".to_owned());
+                    return Some(
+                        "('01900000-0000-7000-8000-' || lpad(:any::text, 12, '0'))::uuid".to_owned(),
+                    );
                 }
                 // Made just now, and not somebody who was there before.
-                let new = id.get_timestamp().is_some_and(|at| at.to_unix().0 > MADE_BEFORE) && !known.contains(&id);
+                let new =
+                    id.get_timestamp().is_some_and(|at| at.to_unix().0 > MADE_BEFORE) && !known.contains(&id);
                 new.then(|| {
                     let index = fresh.iter().position(|each| *each == id).unwrap_or_else(|| {
                         fresh.push(id);
@@ -246,15 +276,18 @@ fn write(statements: &[Statement], known: &[Uuid], target: Option<(Uuid, u64)>) 
                     let each: Option<Vec<String>> = ids.into_iter().map(&mut one).collect();
                     each.map(|each| format!("array[{}]::uuid[]", each.join(", ")))
                 }
-                Some("text") if text.len() == 12 && text.starts_with("TW-") => Some("('TW-B' || :new0)".to_owned()),
+                Some("text") if text.len() == 12 && text.starts_with("TW-") => {
+                    Some("('TW-B' || :new0)".to_owned())
+                }
                 _ => None,
             };
             let digest = statement.sql.contains("refresh_tokens") && text.starts_with("\\x");
-            made.or_else(|| digest.then(|| "decode(lpad(:new0::text, 64, '0'), 'hex')".to_owned())).unwrap_or_else(|| {
-                let name = format!("s{place}_{number}");
-                fixed.push((name.clone(), text.clone()));
-                format!("(:{name}){cast}")
-            })
+            made.or_else(|| digest.then(|| "decode(lpad(:new0::text, 64, '0'), 'hex')".to_owned()))
+                .unwrap_or_else(|| {
+                    let name = format!("s{place}_{number}");
+                    fixed.push((name.clone(), text.clone()));
+                    format!("(:{name}){cast}")
+                })
         };
         let mut parts = statement.sql.split('$');
         body += parts.next().unwrap_or_default();

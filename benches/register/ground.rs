@@ -34,8 +34,11 @@ pub struct Ground {
 impl Ground {
     /// Starts Postgres in a folder of its own below the system's one for temporary files, migrates, and makes accounts.
     pub async fn lay() -> Self {
-        let folder = create_data_dir(&std::env::temp_dir().join(format!("temwen-bench-{}", std::process::id()))).unwrap();
-        let opened = Opened::open(&database(&folder), Use::Command).await.unwrap_or_else(|failed| panic!("{failed}"));
+        let folder =
+            create_data_dir(&std::env::temp_dir().join(format!("temwen-bench-{}", std::process::id())))
+                .unwrap();
+        let opened =
+            Opened::open(&database(&folder), Use::Command).await.unwrap_or_else(|failed| panic!("{failed}"));
         let owner = Connect { as_owner: true, ..opened.connect.clone() };
         let (owner, connection) = owner.config().unwrap().connect(NoTls).await.unwrap();
         actix_web::rt::spawn(connection);
@@ -49,7 +52,8 @@ impl Ground {
             let seat = (role == Role::PanelMember).then_some("ohchr");
             owner.execute(account, &[&number, &email, &role.as_str(), &country, &seat, &hash]).await.unwrap();
         }
-        let programs: String = owner.query_one("select setting from pg_config where name = 'BINDIR'", &[]).await.unwrap().get(0);
+        let programs: String =
+            owner.query_one("select setting from pg_config where name = 'BINDIR'", &[]).await.unwrap().get(0);
         let postgres = &opened.private.as_ref().unwrap().postgres;
         let bare = Bare {
             socket: postgres.socket_dir().to_owned(),
@@ -64,7 +68,8 @@ impl Ground {
 
     /// Fills the register with the cases `from` to `to`.
     pub async fn fill(&self, from: u64, to: u64) {
-        let sql = include_str!("data.sql").replace(":from", &from.to_string()).replace(":to", &to.to_string());
+        let sql =
+            include_str!("data.sql").replace(":from", &from.to_string()).replace(":to", &to.to_string());
         self.owner.batch_execute(&sql).await.unwrap();
         self.settle().await;
     }
@@ -113,7 +118,13 @@ fn time_of(pid: &str, with_children: bool) -> u64 {
 
 /// The register in a folder.
 fn database(folder: &std::path::Path) -> Database {
-    Database { data_dir: folder.to_owned(), database_url: None, postgres_bin_dir: None, key_dir: None, policy: None }
+    Database {
+        data_dir: folder.to_owned(),
+        database_url: None,
+        postgres_bin_dir: None,
+        key_dir: None,
+        policy: None,
+    }
 }
 
 /// The server, as a process of its own, with all that it does by default; its log goes to a file.
@@ -127,7 +138,8 @@ pub struct Running {
 impl Running {
     /// Starts it and waits until it is ready.
     pub async fn start(ground: &Ground, program: &str) -> Self {
-        let log = fs::File::options().create(true).append(true).open(ground.folder.join("server.log")).unwrap();
+        let log =
+            fs::File::options().create(true).append(true).open(ground.folder.join("server.log")).unwrap();
         let begun = Instant::now();
         let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])

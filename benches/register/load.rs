@@ -24,7 +24,9 @@ pub type Write = Rc<dyn Fn(usize, u64, &mut Vec<u8>)>;
 
 /// A request without a body.
 pub fn get(out: &mut Vec<u8>, path: &str, token: &str) {
-    out.extend_from_slice(format!("GET {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\r\n").as_bytes());
+    out.extend_from_slice(
+        format!("GET {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\r\n").as_bytes(),
+    );
 }
 
 /// A request with a JSON body.
@@ -59,7 +61,9 @@ impl Connection {
                 let head = std::str::from_utf8(&self.buffer[..end]).unwrap();
                 let length = head
                     .lines()
-                    .find_map(|line| line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length")))
+                    .find_map(|line| {
+                        line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+                    })
                     .map_or(0, |(_, value)| value.trim().parse::<usize>().unwrap());
                 whole = Some((head[9..12].parse().unwrap(), end + 4, end + 4 + length));
             }
@@ -82,7 +86,13 @@ pub async fn once(address: SocketAddr, request: &[u8]) -> std::io::Result<(u16, 
 }
 
 /// Lets `clients` ask for as long as `time`; every answer must have the status `expected`.
-pub async fn run(address: SocketAddr, clients: usize, time: Duration, expected: u16, write: &Write) -> Measured {
+pub async fn run(
+    address: SocketAddr,
+    clients: usize,
+    time: Duration,
+    expected: u16,
+    write: &Write,
+) -> Measured {
     let taken = Rc::new(RefCell::new(Vec::<u32>::with_capacity(1 << 18)));
     let begun = Instant::now();
     let until = begun + time;
@@ -107,12 +117,18 @@ pub async fn run(address: SocketAddr, clients: usize, time: Duration, expected: 
             bytes
         })
     });
-    let bytes = futures_util::future::join_all(all).await.into_iter().map(|each| each.unwrap()).max().unwrap_or(0);
+    let bytes =
+        futures_util::future::join_all(all).await.into_iter().map(|each| each.unwrap()).max().unwrap_or(0);
     let seconds = begun.elapsed().as_secs_f64();
     let mut taken = taken.borrow_mut();
     taken.sort_unstable();
     let at = |part: f64| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index below the length")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an index below the length"
+        )]
         let index = (taken.len().saturating_sub(1) as f64 * part) as usize;
         f64::from(taken.get(index).copied().unwrap_or(0)) / 1000.0
     };

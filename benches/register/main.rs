@@ -85,7 +85,9 @@ impl Settings {
 
 fn main() {
     let Some(settings) = Settings::read() else {
-        println!("cargo bench --bench register -- [--quick] [--only snabcd] [--cases NUMBER] [--server PROGRAM]");
+        println!(
+            "cargo bench --bench register -- [--quick] [--only snabcd] [--cases NUMBER] [--server PROGRAM]"
+        );
         return;
     };
     actix_web::rt::System::new().block_on(async {
@@ -102,8 +104,10 @@ async fn measure(settings: &Settings) {
     let ground = Ground::lay().await;
     let mut results = json!({ "cases": settings.cases });
 
-    let sizes: &[u64] = if settings.quick { &[1_000, 10_000, 100_000] } else { &[1_000, 10_000, 100_000, 1_000_000] };
-    let before: Vec<u64> = sizes.iter().copied().filter(|size| *size < settings.cases && settings.wants('n')).collect();
+    let sizes: &[u64] =
+        if settings.quick { &[1_000, 10_000, 100_000] } else { &[1_000, 10_000, 100_000, 1_000_000] };
+    let before: Vec<u64> =
+        sizes.iter().copied().filter(|size| *size < settings.cases && settings.wants('n')).collect();
     let mut filled = 0;
     let mut pages = Vec::new();
     let mut fill = async |to: u64| {
@@ -147,9 +151,17 @@ async fn measure(settings: &Settings) {
         results["pages"] = flatness(&pages);
     }
     if let Some(start) = results["start"]["median_ms"].as_f64() {
-        println!("\nready {start:.0} ms after its start (median of 7; slowest {:.0} ms), with a database at hand", results["start"]["slowest_ms"].as_f64().unwrap());
+        println!(
+            "\nready {start:.0} ms after its start (median of 7; slowest {:.0} ms), with a database at hand",
+            results["start"]["slowest_ms"].as_f64().unwrap()
+        );
     }
-    println!("resident: {} MB before the first request, {} MB after all of them, {} MB at most", idle.0 / 1024, busy.0 / 1024, busy.1 / 1024);
+    println!(
+        "resident: {} MB before the first request, {} MB after all of them, {} MB at most",
+        idle.0 / 1024,
+        busy.0 / 1024,
+        busy.1 / 1024
+    );
     results["memory_kb"] = json!({ "idle": idle.0, "after": busy.0, "most": busy.1 });
     results["rows"] = rows.iter().map(Row::json).collect();
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-register.json");
@@ -182,25 +194,44 @@ impl Work {
     async fn prepare(part: char, settings: &Settings, ground: &Ground, server: &Running) -> Self {
         let temwen = ground.opened.temwen(1).unwrap_or_else(|failed| panic!("{failed}"));
         let token = server.token("triage_officer").await;
-        let signed = |path: &str| TestRequest::get().uri(path).insert_header(("authorization", format!("Bearer {token}")));
+        let signed = |path: &str| {
+            TestRequest::get().uri(path).insert_header(("authorization", format!("Bearer {token}")))
+        };
         let cases = settings.cases;
-        let posted = |path: &str, body: String| TestRequest::post().uri(path).insert_header(("content-type", "application/json")).set_payload(body);
+        let posted = |path: &str, body: String| {
+            TestRequest::post()
+                .uri(path)
+                .insert_header(("content-type", "application/json"))
+                .set_payload(body)
+        };
         let (name, status, write, request, target): (_, _, Write, _, _) = match part {
             'a' => {
-                let write = |_: usize, _: u64, out: &mut Vec<u8>| load::post(out, "/v1/complaints", &complaint());
+                let write =
+                    |_: usize, _: u64, out: &mut Vec<u8>| load::post(out, "/v1/complaints", &complaint());
                 ("(a) submit a complaint", 201, Rc::new(write), posted("/v1/complaints", complaint()), None)
             }
             'b' => {
                 let path = "/v1/cases?stage=assessment&limit=50";
                 let request = signed(path);
-                ("(b) list 50 of a queue", 200, Rc::new(move |_, _, out: &mut Vec<u8>| load::get(out, path, &token)), request, None)
+                (
+                    "(b) list 50 of a queue",
+                    200,
+                    Rc::new(move |_, _, out: &mut Vec<u8>| load::get(out, path, &token)),
+                    request,
+                    None,
+                )
             }
             'c' => {
                 // Nobody is walled from the first; of the others, one in some hundreds is hidden from this officer.
                 let any = case_id(1);
                 let request = signed(&format!("/v1/cases/{any}"));
                 let write = move |client: usize, n: u64, out: &mut Vec<u8>| {
-                    let mut number = 1 + (n.wrapping_mul(64).wrapping_add(client as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20) % cases;
+                    let mut number = 1
+                        + (n.wrapping_mul(64)
+                            .wrapping_add(client as u64)
+                            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                            >> 20)
+                            % cases;
                     // Every matter that has a wall around it has a neighbour that has none.
                     number += u64::from(number % (cases / 300).max(10) == 7);
                     load::get(out, &format!("/v1/cases/{}", case_id(number)), &token);
@@ -209,9 +240,19 @@ impl Work {
             }
             _ => {
                 let write = |client: usize, _: u64, out: &mut Vec<u8>| {
-                    load::post(out, "/v1/sessions", &ground::sign_in(&format!("officer-{}", client % OFFICERS)));
+                    load::post(
+                        out,
+                        "/v1/sessions",
+                        &ground::sign_in(&format!("officer-{}", client % OFFICERS)),
+                    );
                 };
-                ("(d) sign in", 201, Rc::new(write), posted("/v1/sessions", ground::sign_in("officer-0")), None)
+                (
+                    "(d) sign in",
+                    201,
+                    Rc::new(write),
+                    posted("/v1/sessions", ground::sign_in("officer-0")),
+                    None,
+                )
             }
         };
         let script = ground.bare.script(&ground.owner, temwen, request, target).await;
@@ -248,7 +289,16 @@ impl Work {
             taken.transactions += measured.transactions;
             piped.push(measured);
         }
-        let row = Row { name: self.name, clients, statements: self.script.statements, ours, plain, piped, taken, bound: self.bound };
+        let row = Row {
+            name: self.name,
+            clients,
+            statements: self.script.statements,
+            ours,
+            plain,
+            piped,
+            taken,
+            bound: self.bound,
+        };
         println!("{}", row.line());
         row
     }
@@ -293,8 +343,25 @@ fn complaint() -> String {
 
 /// Pages of 50, for each role that lists anything; how long one takes and how long it is.
 async fn lists(settings: &Settings, server: &Running) -> Vec<(String, Measured)> {
-    let cases = ["triage_officer", "psea_coordinator", "ohchr_monitor", "investigator", "victim_support", "legal_liaison", "national_authority", "panel_member", "commander"];
-    let complaints = ["triage_officer", "psea_coordinator", "intake_officer", "focal_point", "investigator", "legal_liaison"];
+    let cases = [
+        "triage_officer",
+        "psea_coordinator",
+        "ohchr_monitor",
+        "investigator",
+        "victim_support",
+        "legal_liaison",
+        "national_authority",
+        "panel_member",
+        "commander",
+    ];
+    let complaints = [
+        "triage_officer",
+        "psea_coordinator",
+        "intake_officer",
+        "focal_point",
+        "investigator",
+        "legal_liaison",
+    ];
     let mut asked = vec![("triage_officer", "/v1/cases?stage=assessment&limit=50")];
     asked.extend(cases.map(|role| (role, "/v1/cases?limit=50")));
     asked.extend(complaints.map(|role| (role, "/v1/complaints?limit=50")));
@@ -328,12 +395,19 @@ fn flatness(pages: &[(u64, Vec<(String, Measured)>)]) -> Value {
         let full = |page: &Measured| page.bytes * 10 >= longest * 9;
         print!("{name:<48}");
         for page in &each {
-            print!("{:>11}", if full(page) { format!("{:.2}", page.p50_ms) } else { format!("({:.2})", page.p50_ms) });
+            print!(
+                "{:>11}",
+                if full(page) { format!("{:.2}", page.p50_ms) } else { format!("({:.2})", page.p50_ms) }
+            );
         }
         let times = || each.iter().filter(|page| full(page)).map(|page| page.p50_ms);
         let factor = times().fold(0.0, f64::max) / times().fold(f64::INFINITY, f64::min);
         println!("   {factor:.2}");
-        let sizes: Value = pages.iter().zip(&each).map(|((size, _), page)| json!({ "cases": size, "p50_ms": page.p50_ms, "full": full(page) })).collect();
+        let sizes: Value = pages
+            .iter()
+            .zip(&each)
+            .map(|((size, _), page)| json!({ "cases": size, "p50_ms": page.p50_ms, "full": full(page) }))
+            .collect();
         all.push(json!({ "list": name, "sizes": sizes, "factor": factor }));
     }
     all.into()
@@ -406,7 +480,8 @@ impl Row {
             median(self.piped.iter().map(|each| each.per_second)),
             self.ratio(&self.piped),
         );
-        line += &format!("{:>8.0}{:>8.0}{:>8.0}", self.taken.temwen(), self.taken.postgres(), self.taken.piped());
+        line +=
+            &format!("{:>8.0}{:>8.0}{:>8.0}", self.taken.temwen(), self.taken.postgres(), self.taken.piped());
         if let Some(bound) = self.bound {
             line += &format!("   {:.2} of the {bound:.0}/s that hashing alone allows", per_second / bound);
         }
@@ -428,7 +503,10 @@ impl Row {
 }
 
 fn table(rows: &[Row]) {
-    println!("{:<26}{:>4}{:>10}{:>9}{:>9}{:>18}{:>18}{:>24}", "", "", "temwen", "p50", "p99", "pgbench", "pgbench pipelined", "processor us each");
+    println!(
+        "{:<26}{:>4}{:>10}{:>9}{:>9}{:>18}{:>18}{:>24}",
+        "", "", "temwen", "p50", "p99", "pgbench", "pgbench pipelined", "processor us each"
+    );
     println!(
         "{:<26}{:>4}{:>10}{:>9}{:>9}{:>11}{:>7}{:>11}{:>7}{:>8}{:>8}{:>8}",
         "", "", "per s", "ms", "ms", "per s", "ratio", "per s", "ratio", "temwen", "its pg", "pgb. pg"

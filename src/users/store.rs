@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::sql_types as sql;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use super::{NewUser, User, UserChange};
 use crate::auth::Role;
 use crate::db::Tx;
 use crate::db::schema::{refresh_tokens, sessions, users};
+use crate::db::statement::{Fixed, Text};
 use crate::error::{Error, Kind, Result};
 use crate::values::{Reason, SessionId, UserId};
 
@@ -148,6 +150,15 @@ pub(super) async fn set_password(tx: &mut Tx, id: UserId, password: &str) -> Res
     .map(|_| ())
 }
 
+struct OpenSession;
+impl Text for OpenSession {
+    const GIVEN: &'static str = "id, user_id, at, expires_at, refresh";
+    const SQL: &'static str = ", opened as ( \
+         insert into sessions (id, user_id, created_at, last_used_at, expires_at) select id, user_id, at, at, expires_at from given) \
+         insert into refresh_tokens (digest, session_id, issued_at) select refresh, id, at from given";
+    type Row = ();
+}
+
 pub(super) async fn open_session(
     tx: &mut Tx,
     id: SessionId,
@@ -155,17 +166,14 @@ pub(super) async fn open_session(
     expires_at: DateTime<Utc>,
     refresh: &[u8],
 ) -> Result<()> {
-    let now = tx.now();
-    let session = (
-        sessions::id.eq(id),
-        sessions::user_id.eq(user),
-        sessions::created_at.eq(now),
-        sessions::last_used_at.eq(now),
-        sessions::expires_at.eq(expires_at),
+    let binds = (
+        id.into_sql::<sql::Uuid>(),
+        user.into_sql::<sql::Uuid>(),
+        tx.now().into_sql::<sql::Timestamptz>(),
+        expires_at.into_sql::<sql::Timestamptz>(),
+        refresh.into_sql::<sql::Binary>(),
     );
-    tx.ask(async |mut conn| diesel::insert_into(sessions::table).values(session).execute(&mut conn).await)
-        .await?;
-    keep_refresh_token(tx, id, refresh).await
+    tx.ask(async |mut conn| Fixed::with(OpenSession, binds).execute(&mut conn).await).await.map(|_| ())
 }
 
 pub(super) async fn keep_refresh_token(tx: &mut Tx, session: SessionId, digest: &[u8]) -> Result<()> {
