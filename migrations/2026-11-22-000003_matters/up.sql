@@ -219,8 +219,10 @@ comment on function sees is 'Whether the acting scope holds this word.';
 -- only of itself.
 create function walled_matters() returns uuid[] stable security definer set search_path = public, pg_temp language sql as
     $$ select coalesce(array_agg(matter_id), '{}') from walls where user_id = acting_user() $$;
+comment on function walled_matters is 'The matters that do not exist for whoever acts.';
 create function assigned_matters() returns uuid[] stable security definer set search_path = public, pg_temp language sql as
     $$ select coalesce(array_agg(matter_id), '{}') from assignments where user_id = acting_user() and ended_at is null $$;
+comment on function assigned_matters is 'The matters that whoever acts works on.';
 
 -- A repeated submission must find the first one although nobody without an account may read complaints. Whoever
 -- asks must know its random id; the answer holds no text.
@@ -230,12 +232,14 @@ create function submitted_before(id uuid) returns table (
 ) stable security definer set search_path = public, pg_temp language sql as
     $$ select c.id, c.reference, c.submission_digest, c.access_code_digest, c.received_at, c.clock_start, c.language
        from complaints c where c.submission_id = submitted_before.id $$;
+comment on function submitted_before is 'The complaint of a submission, for whoever knows the submission''s random id. Holds no text.';
 
 -- The reporter has no account: reference and code are their credentials.
 create function complaint_for_code(reference text, digest bytea) returns uuid
     stable security definer set search_path = public, pg_temp language sql as
     $$ select c.id from complaints c
        where c.reference = complaint_for_code.reference and c.access_code_digest = complaint_for_code.digest $$;
+comment on function complaint_for_code is 'The complaint that a reference and an access code open.';
 
 -- The wall ---------------------------------------------------------------------------------------------------
 
@@ -254,7 +258,6 @@ create policy cases_wall on cases for select to temwen_server using (
     )
 );
 create policy cases_open on cases for insert to temwen_server with check ((select acting_kind()) in ('user', 'system'));
-create policy cases_change on cases for update to temwen_server using (true) with check ((select acting_kind()) in ('user', 'system'));
 
 alter table complaints enable row level security;
 create policy complaints_wall on complaints for select to temwen_server using (
@@ -271,7 +274,6 @@ create policy complaints_wall on complaints for select to temwen_server using (
     )
 );
 create policy complaints_submit on complaints for insert to temwen_server with check ((select acting_kind()) is not null);
-create policy complaints_change on complaints for update to temwen_server using (true) with check ((select acting_kind()) is not null);
 
 alter table submissions enable row level security;
 create policy submissions_wall on submissions for select to temwen_server
@@ -287,21 +289,39 @@ create policy walls_put_up on walls for insert to temwen_server with check (put_
 
 alter table assignments enable row level security;
 create policy assignments_wall on assignments for select to temwen_server using (exists (select from cases c where c.id = case_id));
-create policy assignments_assign on assignments for insert to temwen_server with check (assigned_by = (select acting_user()));
-create policy assignments_end on assignments for update to temwen_server using (true) with check ((select acting_kind()) = 'user');
+create policy assignments_assign on assignments for insert to temwen_server
+    with check (assigned_by = (select acting_user()) and exists (select from cases c where c.id = case_id));
 
 alter table case_duties enable row level security;
 create policy case_duties_wall on case_duties for select to temwen_server using (exists (select from cases c where c.id = case_id));
-create policy case_duties_take on case_duties for insert to temwen_server with check ((select acting_kind()) is not null);
+create policy case_duties_take on case_duties for insert to temwen_server with check (exists (select from cases c where c.id = case_id));
 
 alter table idempotency_keys enable row level security;
+-- A matter has the id of its first complaint, so that an answer is found again after that complaint joined another matter.
 create policy idempotency_keys_wall on idempotency_keys for select to temwen_server using (
-    (actor = (select acting_as()) and (matter_id is null or matter_id <> all ((select walled_matters())::uuid[])))
+    (actor = (select acting_as()) and (matter_id is null
+        or exists (select from cases c where c.matter_id = idempotency_keys.matter_id)
+        or exists (select from complaints c where c.matter_id = idempotency_keys.matter_id or c.id = idempotency_keys.matter_id)))
     -- What is past its day is found by the step that forgets it, and by nobody else.
     or ((select acting_kind()) = 'system' and created_at < now() - interval '1 day')
 );
 create policy idempotency_keys_keep on idempotency_keys for insert to temwen_server with check (actor = (select acting_as()));
 create policy idempotency_keys_forget on idempotency_keys for delete to temwen_server using ((select acting_kind()) = 'system');
+
+-- Whoever may not see a row may not change it either. Postgres applies the policies of reading to an update only where the
+-- update reads something, so what they say is said again.
+do $$
+declare
+    wall text;
+    each record;
+begin
+    for each in select * from (values ('cases'), ('complaints'), ('assignments')) as given (tab) loop
+        select qual into strict wall from pg_policies where tablename = each.tab and policyname = each.tab || '_wall';
+        execute format('create policy %I on %I for update to temwen_server using (%s) with check ((select acting_kind()) is not null)',
+            each.tab || '_change', each.tab, wall);
+    end loop;
+end
+$$;
 
 -- An entry names whoever acts, and nobody else: the server itself cannot write one in another's name.
 alter table audit_entries enable row level security;

@@ -41,6 +41,7 @@ create table deadline_pauses (
     resumed_by uuid constraint deadline_pauses_resumed_by_fkey references users
 );
 create unique index deadline_pauses_one_at_a_time on deadline_pauses (deadline_id) where resumed_at is null;
+comment on table deadline_pauses is 'When a time limit rested, on whose word and why.';
 
 -- What a reporter hears of the case that grew from their complaint: its stage, and when they hear next. They see no case.
 create function case_for_reporter(id uuid) returns table (stage text, next_update timestamptz)
@@ -50,6 +51,7 @@ create function case_for_reporter(id uuid) returns table (stage text, next_updat
            where d.tells_reporter and d.met_at is null and d.cancelled_at is null and (d.complaint_id = c.id or d.case_id = c.case_id))
        from complaints c left join cases k on k.id = c.case_id
        where c.id = case_for_reporter.id and c.id = acting_complaint() $$;
+comment on function case_for_reporter is 'How far the case of the acting reporter''s own complaint has come, and when they hear next.';
 
 create table allegations (
     id uuid constraint allegations_pkey primary key,
@@ -76,6 +78,7 @@ create table notes (
     written_at timestamptz not null
 );
 create index notes_of_case on notes (case_id, written_at, id);
+comment on table notes is 'Internal notes on a case. Written once; a correction is another note.';
 create trigger notes_stay before update or delete on notes for each row execute function refuse_change();
 
 create table messages (
@@ -124,26 +127,27 @@ create policy deadlines_wall on deadlines for select to temwen_server using (
          else exists (select from complaints c where c.id = complaint_id) end
 );
 create policy deadlines_start on deadlines for insert to temwen_server with check ((select acting_kind()) is not null);
-create policy deadlines_change on deadlines for update to temwen_server using (true) with check ((select acting_kind()) is not null);
 
 alter table deadline_pauses enable row level security;
 create policy deadline_pauses_wall on deadline_pauses for select to temwen_server
     using (exists (select from deadlines d where d.id = deadline_id));
-create policy deadline_pauses_pause on deadline_pauses for insert to temwen_server with check (paused_by = (select acting_user()));
-create policy deadline_pauses_resume on deadline_pauses for update to temwen_server using (true) with check (resumed_by = (select acting_user()));
+create policy deadline_pauses_pause on deadline_pauses for insert to temwen_server
+    with check (paused_by = (select acting_user()) and exists (select from deadlines d where d.id = deadline_id));
 
 alter table allegations enable row level security;
 create policy allegations_wall on allegations for select to temwen_server using (exists (select from cases c where c.id = case_id));
-create policy allegations_add on allegations for insert to temwen_server with check ((select acting_kind()) in ('user', 'system'));
+create policy allegations_add on allegations for insert to temwen_server with check (exists (select from cases c where c.id = case_id));
 
 alter table notes enable row level security;
 create policy notes_wall on notes for select to temwen_server using (exists (select from cases c where c.id = case_id));
-create policy notes_write on notes for insert to temwen_server with check (author_id = (select acting_user()));
+create policy notes_write on notes for insert to temwen_server
+    with check (author_id = (select acting_user()) and exists (select from cases c where c.id = case_id));
 
 alter table messages enable row level security;
 create policy messages_wall on messages for select to temwen_server using (exists (select from complaints c where c.id = complaint_id));
 create policy messages_send on messages for insert to temwen_server with check (
-    case when direction = 'to_reporter' then author_id = (select acting_user())
+    case when direction = 'to_reporter'
+         then author_id = (select acting_user()) and exists (select from complaints c where c.id = complaint_id)
          else complaint_id = (select acting_complaint()) end
 );
 
@@ -152,8 +156,29 @@ create policy proposals_wall on proposals for select to temwen_server using (
     case when case_id is not null then exists (select from cases c where c.id = case_id)
          else exists (select from complaints c where c.id = complaint_id) end
 );
-create policy proposals_propose on proposals for insert to temwen_server with check (proposed_by = (select acting_user()));
-create policy proposals_decide on proposals for update to temwen_server using (true) with check (decided_by = (select acting_user()));
+create policy proposals_propose on proposals for insert to temwen_server with check (
+    proposed_by = (select acting_user()) and case
+        when case_id is not null then exists (select from cases c where c.id = case_id)
+        else exists (select from complaints c where c.id = complaint_id) end
+);
+
+-- As for cases and complaints: whoever may not see a row may not change it either.
+do $$
+declare
+    wall text;
+    each record;
+begin
+    for each in select * from (values
+        ('deadlines', '(select acting_kind()) is not null'),
+        ('deadline_pauses', 'resumed_by = (select acting_user())'),
+        ('proposals', 'decided_by = (select acting_user())')) as given (tab, good)
+    loop
+        select qual into strict wall from pg_policies where tablename = each.tab and policyname = each.tab || '_wall';
+        execute format('create policy %I on %I for update to temwen_server using (%s) with check (%s)',
+            each.tab || '_change', each.tab, wall, each.good);
+    end loop;
+end
+$$;
 
 grant select, insert on deadlines, deadline_pauses, allegations, notes, messages, proposals to temwen_server;
 grant update (matter_id, due_at, met_at, cancelled_at, paused_at, escalation, escalated_to, escalated_at, next_look_at, version)

@@ -70,6 +70,8 @@ text_enum! {
         CaseAssigned = "case.assigned",
         /// Somebody no longer works on a case.
         CaseUnassigned = "case.unassigned",
+        /// A case went back to its desk, because the account that worked on it was deactivated.
+        CaseReturned = "case.returned_to_desk",
         /// Somebody stepped back from a matter.
         CaseRecused = "case.recused",
         /// A matter was hidden from somebody.

@@ -8,8 +8,9 @@ use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::policy::Action;
 use crate::complaints::{self, Complaint};
-use crate::db::Tx;
+use crate::db::{Caller, Tx};
 use crate::error::{Error, Kind, Result};
+use crate::temwen::Temwen;
 use crate::users::{find_active, seen_is_current};
 use crate::values::{CaseId, ComplaintId, MatterId, Reason, UserId, text_enum};
 
@@ -136,6 +137,7 @@ pub async fn wall_complaint(tx: &mut Tx, id: ComplaintId, user: UserId, reason: 
         let case = lock(tx, case).await?;
         hide(tx, &case, user, WallKind::Wall, reason).await?;
     } else {
+        complaints::store::back_to_desk(tx, complaint.matter_id, user).await?;
         put_up(tx, complaint.matter_id, user, WallKind::Wall, reason).await?;
     }
     tx.record(Event::complaint(What::WallPutUp, id, matter_of(&complaint)).with("user", user.uuid()));
@@ -158,11 +160,43 @@ async fn allow_wall(tx: &mut Tx, user: UserId) -> Result<()> {
 /// Ends what `user` does in the case, gives it back to its desk, and puts the wall up: in this order, because after the
 /// wall whoever steps back could not even end their own work.
 async fn hide(tx: &mut Tx, case: &Case, user: UserId, kind: WallKind, reason: &Reason) -> Result<()> {
-    store::end_assignment(tx, case.id, user).await?;
-    if case.owner_id == Some(user) {
+    give_back(tx, case, user).await?;
+    put_up(tx, case.matter_id, user, kind, reason).await
+}
+
+/// Ends what `user` does in the case and gives it, and its complaints, back to their desks; whether there was anything.
+async fn give_back(tx: &mut Tx, case: &Case, user: UserId) -> Result<bool> {
+    let ended = store::end_assignment(tx, case.id, user).await? > 0;
+    let owned = case.owner_id == Some(user);
+    if owned {
         super::store::back_to_desk(tx, case).await?;
     }
-    put_up(tx, case.matter_id, user, kind, reason).await
+    let complaints = complaints::store::back_to_desk(tx, case.matter_id, user).await? > 0;
+    Ok(ended || owned || complaints)
+}
+
+/// Gives what a deactivated account still works on or answers for back to its desk; how many cases.
+pub async fn return_to_desks(temwen: &Temwen) -> Result<usize> {
+    let caller = Caller::system("cases.return_to_desk");
+    let left = temwen.db.read(&caller, async |conn| store::left_behind(conn).await).await?;
+    let mut returned = 0;
+    for (id, user) in left {
+        let give = async |tx: &mut Tx| {
+            let case = lock(tx, id).await?;
+            if !give_back(tx, &case, user).await? {
+                // Another node was quicker: nothing happened, so nothing is recorded.
+                return Err(Error::not_found());
+            }
+            tx.record(Event::case(What::CaseReturned, id, case.matter_id).with("user", user.uuid()));
+            Ok(())
+        };
+        match temwen.db.write(&caller, "cases.return_to_desk", give).await {
+            Ok(()) => returned += 1,
+            Err(error) if error.kind() == Kind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(returned)
 }
 
 async fn put_up(tx: &mut Tx, matter: MatterId, user: UserId, kind: WallKind, reason: &Reason) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::sql_types as sql;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::Case;
@@ -10,6 +11,7 @@ use super::workflow::Duty;
 use crate::auth::Role;
 use crate::db::Tx;
 use crate::db::schema::{assignments, case_duties, cases, walls};
+use crate::db::statement::{Bare, Text};
 use crate::error::{Error, Kind, Result};
 use crate::values::{CaseId, MatterId, Reason, UserId};
 
@@ -92,6 +94,23 @@ pub(super) async fn end_assignment(tx: &mut Tx, case: CaseId, user: UserId) -> R
             .await
     })
     .await
+}
+
+struct LeftBehind;
+impl Text for LeftBehind {
+    const GIVEN: &'static str = "";
+    // A case that is over needs nobody; if it is opened again, this finds it then.
+    const SQL: &'static str = "select c.id, u.id from users u join cases c on c.owner_id = u.id \
+             where u.deactivated_at is not null and c.closed_at is null \
+         union select a.case_id, u.id from users u join assignments a on a.user_id = u.id \
+             where u.deactivated_at is not null and a.ended_at is null \
+         limit 1000";
+    type Row = (sql::Uuid, sql::Uuid);
+}
+
+/// Cases that somebody whose account is deactivated still works on or owns, with that account.
+pub(super) async fn left_behind(mut conn: &AsyncPgConnection) -> QueryResult<Vec<(CaseId, UserId)>> {
+    Bare::new(LeftBehind).load(&mut conn).await
 }
 
 pub(super) async fn put_up(

@@ -204,6 +204,19 @@ pub(crate) async fn follow_category(tx: &mut Tx, case: CaseId, category: &str, p
     .map(|_| ())
 }
 
+/// Nobody by name owns a matter's complaints that `user` owned; their desk still does. How many.
+pub(crate) async fn back_to_desk(tx: &mut Tx, matter: MatterId, user: UserId) -> Result<usize> {
+    tx.ask(async |mut conn| {
+        diesel::update(
+            complaints::table.filter(complaints::matter_id.eq(matter).and(complaints::owner_id.eq(user))),
+        )
+        .set((complaints::owner_id.eq(None::<UserId>), complaints::version.eq(complaints::version + 1)))
+        .execute(&mut conn)
+        .await
+    })
+    .await
+}
+
 /// The walls around one matter are put up around another too.
 pub(crate) async fn copy_walls(tx: &mut Tx, from: MatterId, to: MatterId, by: UserId) -> Result<()> {
     let now = tx.now();

@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use super::signals::Stop;
 use crate::audit::{Event, What};
+use crate::cases::people;
 use crate::commands::opened::blocking;
 use crate::db::embedded::PrivatePostgres;
 use crate::db::{Caller, Tx, first_answers};
@@ -21,6 +22,7 @@ use crate::temwen::Temwen;
 
 const EVERY_SECOND: Duration = Duration::from_secs(1);
 const EVERY_FIVE_SECONDS: Duration = Duration::from_secs(5);
+const EVERY_MINUTE: Duration = Duration::from_mins(1);
 const EVERY_HOUR: Duration = Duration::from_hours(1);
 /// How long the steps may take to end once the server has stopped; what they were doing is then undone.
 const LAST_STEPS: Duration = Duration::from_secs(5);
@@ -46,6 +48,11 @@ pub(super) fn start(
     all.push(again("deadlines.escalate", EVERY_FIVE_SECONDS, stop, move || {
         let temwen = of.clone();
         async move { deadlines::escalate(&temwen).await }
+    }));
+    let of = temwen.clone();
+    all.push(again("cases.return_to_desk", EVERY_MINUTE, stop, move || {
+        let temwen = of.clone();
+        async move { people::return_to_desks(&temwen).await }
     }));
     let of = temwen.clone();
     all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {
