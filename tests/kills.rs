@@ -4,6 +4,7 @@
 //! The short version runs always; the long one with `cargo test --test kills -- --ignored --nocapture`.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "the numbers are what it is run for")]
 
 use std::collections::HashSet;
 use std::fs::{self, Permissions};

@@ -1,5 +1,11 @@
 //! A handler that panics, in a process of its own: what is logged of a panic is decided once per process.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails where it stands, and this one is about panics"
+)]
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 

@@ -136,7 +136,9 @@ impl SubmitComplaint {
                 None
             };
             let good = fault.is_none();
-            fault.into_iter().for_each(|fault| checks.faults.add("/captured_at", fault));
+            if let Some(fault) = fault {
+                checks.faults.add("/captured_at", fault);
+            }
             good
         });
         let people = People::parse(&mut checks, self.victims, self.subjects, self.witnesses);

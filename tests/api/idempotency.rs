@@ -1,5 +1,6 @@
 //! The same request, sent more than once.
 
+use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use temwen::auth::{Role, Seat};
@@ -78,7 +79,6 @@ async fn while_the_first_still_runs_the_second_is_told_so() {
     let notes = format!("/v1/cases/{}/notes", id(&case));
     // Somebody holds the case, so that the first request has to wait.
     let mut owner = app.owner().await;
-    use diesel_async::SimpleAsyncConnection as _;
     owner.batch_execute("begin; lock table notes in access exclusive mode").await.unwrap();
     let text = json!({"text": "Called the clinic."});
     let running = async {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection as _;
@@ -18,7 +18,7 @@ use crate::fixtures::complaint;
 use crate::harness::{Answer, Made, TestApp};
 
 /// How long anything here may take to come about.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A Postgres of this test's own, to be stopped and started.
 struct Own {
@@ -26,9 +26,9 @@ struct Own {
     running: RefCell<Option<PrivatePostgres>>,
 }
 
-fn start(data_dir: PathBuf) -> PrivatePostgres {
+fn start(data_dir: &Path) -> PrivatePostgres {
     let settings = vec![("fsync".to_owned(), "off".to_owned())];
-    PrivatePostgres::start(Options { settings, ..Options::new(&data_dir) }).unwrap()
+    PrivatePostgres::start(Options { settings, ..Options::new(data_dir) }).unwrap()
 }
 
 impl Own {
@@ -45,7 +45,7 @@ impl Own {
 
     async fn start_again(&self) {
         let data_dir = self.dir.path().join("data");
-        let running = tokio::task::spawn_blocking(move || start(data_dir)).await.unwrap();
+        let running = tokio::task::spawn_blocking(move || start(&data_dir)).await.unwrap();
         *self.running.borrow_mut() = Some(running);
     }
 

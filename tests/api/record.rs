@@ -16,7 +16,7 @@ async fn server(app: &TestApp) -> AsyncPgConnection {
 }
 
 async fn refused(conn: &mut AsyncPgConnection, sql: &str) -> String {
-    let error = conn.batch_execute(sql).await.expect_err(sql);
+    let Err(error) = conn.batch_execute(sql).await else { panic!("{sql} was not refused") };
     conn.batch_execute("rollback").await.unwrap();
     error.to_string()
 }

@@ -1,5 +1,6 @@
 //! The server on a real socket: what only bytes on a wire can show.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -86,7 +87,7 @@ async fn ten_megabytes_are_refused_on_the_wire_announced_or_in_chunks() {
     is_problem(&wire.say(announced.into_bytes()).await, 413);
     let mut chunked = head("Transfer-Encoding: chunked\r\n");
     for part in body.as_bytes().chunks(64 << 10) {
-        chunked += &format!("{:x}\r\n{}\r\n", part.len(), std::str::from_utf8(part).unwrap());
+        write!(chunked, "{:x}\r\n{}\r\n", part.len(), std::str::from_utf8(part).unwrap()).unwrap();
     }
     chunked += "0\r\n\r\n";
     is_problem(&wire.say(chunked.into_bytes()).await, 413);
@@ -102,9 +103,9 @@ async fn a_client_that_hangs_up_in_mid_request_disturbs_nobody() {
     let body = complaint().to_string();
     let whole = head(&format!("Content-Length: {}\r\n", body.len())) + &body;
     // Some leave before the end of the head, some before the end of the body, some before the answer.
-    let mut sent = 0;
+    let mut sent = 0_i64;
     for cut in (1..whole.len()).step_by(whole.len() / 20).chain([whole.len(); 20]) {
-        sent += usize::from(cut == whole.len());
+        sent += i64::from(cut == whole.len());
         let part = whole.as_bytes()[..cut].to_vec();
         wire.talk(move |mut stream| stream.write_all(&part).unwrap()).await;
     }
@@ -128,7 +129,7 @@ async fn a_client_that_hangs_up_in_mid_request_disturbs_nobody() {
     assert_eq!(app.count(open).await, 0);
     // Whatever was stored is stored whole: a complaint, its words and its entry.
     let stored = app.count("select from complaints").await;
-    assert!((1..=sent as i64 + 1).contains(&stored), "{stored}");
+    assert!((1..=sent + 1).contains(&stored), "{stored}");
     assert_eq!(app.count("select from submissions").await, stored);
     assert_eq!(app.count("select from audit_entries where action = 'complaint.received'").await, stored);
     wire.handle.stop(false).await;
