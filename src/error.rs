@@ -97,10 +97,13 @@ impl Error {
         Self::invalid(vec![Fault::new(pointer, detail)])
     }
 
-    /// We cannot answer now; the caller may try again after `seconds`.
+    /// We cannot answer now; the caller may try again after `seconds`. Whether a change took effect cannot always be
+    /// said: the connection may have broken after the commit was sent.
     pub fn unavailable(seconds: u32) -> Self {
-        let mut error =
-            Self::new(Kind::Unavailable, "the register cannot answer just now; nothing was changed");
+        let mut error = Self::new(
+            Kind::Unavailable,
+            "the register cannot answer just now; repeat the request in a moment",
+        );
         error.0.retry_after = Some(seconds);
         error
     }

@@ -186,6 +186,7 @@ async fn list_cases(
         ("country", Vocabulary::Country, country.as_deref()),
         ("department", Vocabulary::Department, department.as_deref()),
     ])?;
+    page::moments(&[("opened_from", opened_from), ("opened_to", opened_to)])?;
     let page = Page::parse(&temwen.keys, "cases", limit, after.as_deref())?;
     let filter =
         Filter { stage, category, priority, assignee, country, department, overdue, opened_from, opened_to };

@@ -287,6 +287,7 @@ async fn list_complaints(
         ("department", Vocabulary::Department, department.as_deref()),
         ("language", Vocabulary::Language, language.as_deref()),
     ])?;
+    page::moments(&[("received_from", received_from), ("received_to", received_to)])?;
     let page = Page::parse(&temwen.keys, "complaints", limit, after.as_deref())?;
     let filter = Filter { status, channel, category, department, language, received_from, received_to };
     let (scope, sees) = (temwen.db.scope(&caller.0), sees_cases(&caller));

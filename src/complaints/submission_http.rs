@@ -128,11 +128,16 @@ impl SubmitComplaint {
         let (relation, reporter) = self.reporter.map(|given| given.parse(&mut checks)).unwrap_or_default();
         let anonymity = checks.word("/anonymity", Vocabulary::Anonymity, self.anonymity);
         let captured_at = self.captured_at.filter(|at| {
-            let future = policy.is_in_the_future(*at, against.now);
-            if future {
-                checks.faults.add("/captured_at", "must not be in the future");
-            }
-            !future
+            let fault = if policy.is_in_the_future(*at, against.now) {
+                Some("must not be in the future".to_owned())
+            } else if chrono::Datelike::year(at) < EARLIEST_YEAR {
+                Some(format!("must not be before {EARLIEST_YEAR}"))
+            } else {
+                None
+            };
+            let good = fault.is_none();
+            fault.into_iter().for_each(|fault| checks.faults.add("/captured_at", fault));
+            good
         });
         let people = People::parse(&mut checks, self.victims, self.subjects, self.witnesses);
         let allegations = checks.allegations(self.allegations);
@@ -176,6 +181,7 @@ impl SubmitComplaint {
             allegations,
             consents,
             risk,
+            source: None,
         };
         let whole = channel.zip(language).zip(narrative);
         let ((channel, language), narrative) = checks.faults.none_or(whole)?;

@@ -137,6 +137,12 @@ async fn list_deadlines(
     if !policy::allows(&caller.0.actor, Action::ReadDeadlines) {
         return Err(Error::forbidden());
     }
+    page::moments(&[("due_before", due_before)])?;
+    // Names are words of ours; what cannot be one is not asked of the database.
+    let word = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if name.as_deref().is_some_and(|name| name.is_empty() || !word(name)) {
+        return Err(Error::fault("name", "is not a name of a deadline"));
+    }
     let page = Page::parse(&temwen.keys, "deadlines", limit, after.as_deref())?;
     let filter = Filter { overdue, open, due_before, name };
     let (scope, now) = (temwen.db.scope(&caller.0), temwen.clock.now());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderName};
-use actix_web::web::{self};
+use actix_web::web;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use serde::de::DeserializeOwned;
 
@@ -212,6 +212,9 @@ impl FromRequest for AcceptLanguage {
     }
 }
 
+/// How many parameters of a query are looked at for faults.
+const MOST_PARAMETERS: usize = 64;
+
 /// Query parameters; each stands once, unknown ones are refused.
 #[derive(Debug)]
 pub struct Params<T>(pub T);
@@ -221,29 +224,50 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     type Future = Ready<Result<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(
-            web::Query::<T>::from_query(request.query_string())
-                .map(|query| Self(query.into_inner()))
-                .map_err(|error| {
-                    let text = match &error {
-                        actix_web::error::QueryPayloadError::Deserialize(error) => error.to_string(),
-                        _ => String::new(),
-                    };
-                    let name = text.split('`').nth(1).unwrap_or_default().to_owned();
-                    let detail = if text.starts_with("unknown field") {
-                        "is not a parameter of this request"
-                    } else if text.starts_with("duplicate field") {
-                        "stands more than once"
-                    } else {
-                        "holds a value that this parameter does not take"
-                    };
-                    Error::invalid(vec![Fault::new(
-                        if text.contains("field") { name } else { "query".to_owned() },
-                        detail,
-                    )])
-                }),
-        )
+        let query = request.query_string();
+        ready(web::Query::<T>::from_query(query).map(|query| Self(query.into_inner())).map_err(|error| {
+            let mut faults = faulty_parameters::<T>(query);
+            if faults.is_empty() {
+                let text = error.to_string();
+                let missing = text.split("missing field `").nth(1).and_then(|rest| rest.split('`').next());
+                faults.push(match missing {
+                    Some(name) => Fault::new(name, "must be given"),
+                    None => Fault::new("query", "cannot be read"),
+                });
+            }
+            Error::invalid(faults)
+        }))
     }
+}
+
+/// Which parameters are at fault: each is tried by itself, because the error for all of them names only the first.
+fn faulty_parameters<T: DeserializeOwned>(query: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut seen = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()).take(MOST_PARAMETERS) {
+        let parsed = web::Query::<Vec<(String, String)>>::from_query(pair);
+        let name = match parsed.map(|pairs| pairs.into_inner().pop()) {
+            Ok(Some((name, _))) => name,
+            Ok(None) | Err(_) => {
+                faults.push(Fault::new("query", "cannot be read"));
+                continue;
+            }
+        };
+        if seen.contains(&name) {
+            faults.push(Fault::new(name, "stands more than once"));
+            continue;
+        }
+        if let Err(error) = web::Query::<T>::from_query(pair) {
+            let text = error.to_string();
+            if text.contains("unknown field `") {
+                faults.push(Fault::new(name.clone(), "is not a parameter of this request"));
+            } else if !text.contains("missing field `") {
+                faults.push(Fault::new(name.clone(), "holds a value that this parameter does not take"));
+            }
+        }
+        seen.push(name);
+    }
+    faults
 }
 
 /// Refusals of path segments: an id that does not parse names nothing.

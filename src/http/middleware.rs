@@ -66,9 +66,7 @@ pub async fn around<B: MessageBody + 'static>(
                 Ok(Ok(response)) => Ok(as_problem(response.map_into_boxed_body())),
                 Ok(Err(error)) => Err(refusal(&error)),
                 // The panic itself was logged by the hook; the caller gets an answer instead of a broken connection.
-                Err(_) => {
-                    Err(Error::new(Kind::Internal, "something went wrong on our side").error_response())
-                }
+                Err(_) => Err(super::problem::after_panic()),
             }
         })
         .instrument(span.clone())

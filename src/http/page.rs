@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::auth::credentials::cursor;
 use crate::auth::credentials::keys::Keys;
 use crate::error::{Error, Result};
+use crate::values::Faults;
 
 /// How many items a page has unless it is asked otherwise.
 const DEFAULT: u32 = 50;
@@ -45,6 +46,17 @@ impl Page {
     pub fn rows(&self) -> i64 {
         i64::from(self.limit) + 1
     }
+}
+
+/// Refuses moments of a filter, by their names, that no calendar in use has: the database knows them neither.
+pub fn moments(given: &[(&str, Option<DateTime<Utc>>)]) -> Result<()> {
+    let mut faults = Faults::default();
+    for (name, at) in given {
+        if at.is_some_and(|at| !(1..=9999).contains(&at.year())) {
+            faults.add(*name, "must be in the years 1 to 9999");
+        }
+    }
+    faults.check()
 }
 
 fn open(keys: &Keys, list: &str, text: &str) -> Option<Position> {

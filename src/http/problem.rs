@@ -178,31 +178,38 @@ impl ResponseError for Error {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let row = row(self.kind());
-        if row.status.is_server_error() {
+        if self.status_code().is_server_error() {
             // The one place where a fault of ours is logged, with its whole chain.
             tracing::error!(error = self as &dyn std::error::Error, "request failed");
         }
-        let mut response = HttpResponse::build(row.status);
-        response.content_type(MEDIA_TYPE);
-        if let Some(seconds) = self.retry_after() {
-            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
-        }
-        if self.kind() == Kind::Unauthenticated {
-            response.insert_header((
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"temwen\""),
-            ));
-        }
-        response.json(Problem {
-            r#type: format!("/problems/{}", row.slug),
-            title: row.title,
-            status: row.status.as_u16(),
-            detail: self.to_string(),
-            errors: self.faults().to_vec(),
-            request_id: super::middleware::current_request_id(),
-        })
+        answer(self)
     }
+}
+
+/// The answer to a handler that panicked. The panic was logged when it happened, so this logs nothing.
+pub(super) fn after_panic() -> HttpResponse {
+    answer(&Error::new(Kind::Internal, "something went wrong on our side"))
+}
+
+fn answer(error: &Error) -> HttpResponse {
+    let row = row(error.kind());
+    let mut response = HttpResponse::build(row.status);
+    response.content_type(MEDIA_TYPE);
+    if let Some(seconds) = error.retry_after() {
+        response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    if error.kind() == Kind::Unauthenticated {
+        response
+            .insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"temwen\"")));
+    }
+    response.json(Problem {
+        r#type: format!("/problems/{}", row.slug),
+        title: row.title,
+        status: row.status.as_u16(),
+        detail: error.to_string(),
+        errors: error.faults().to_vec(),
+        request_id: super::middleware::current_request_id(),
+    })
 }
 
 /// What any operation may answer instead of what was asked for; documented once.

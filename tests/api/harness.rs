@@ -77,6 +77,18 @@ impl Answer {
         self.body
     }
 
+    /// That this is a whole problem of this status and type.
+    #[track_caller]
+    pub fn refused(&self, status: u16, slug: &str) -> &Self {
+        assert_eq!((self.status, self.problem()), (status, slug), "{}", self.text);
+        let told = |field: &str| self.body[field].as_str().is_some_and(|text| !text.is_empty());
+        assert!(told("type") && told("title") && told("detail"), "{}", self.text);
+        assert_eq!(self.body["status"], status);
+        assert!(told("request_id"), "{}", self.text);
+        assert_eq!(self.body["request_id"].as_str(), self.header("x-request-id"));
+        self
+    }
+
     /// The pointers of the faults that a problem names.
     pub fn faults(&self) -> Vec<&str> {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text);
@@ -145,6 +157,13 @@ impl TestApp {
             })
         });
         Self { temwen, now, connect, answering, accounts: AtomicU32::new(0) }
+    }
+
+    /// The same Temwen with a pool of its own, for another thread or another purpose.
+    pub fn again(&self, connections: usize) -> Temwen {
+        let lanes = Lanes::new(self.temwen.policy.categories_in_lane("psea"));
+        let db = Db::new(self.connect.clone(), connections, self.temwen.clock.clone(), lanes).unwrap();
+        Temwen { db, shared: Arc::clone(&self.temwen.shared) }
     }
 
     /// Lets time pass.

@@ -4,15 +4,24 @@
 #![expect(unreachable_pub, reason = "nobody depends on tests")]
 
 mod architecture;
+mod bad_input;
+mod bodies;
 mod cases;
 mod cast;
 mod complaints;
+mod concurrency;
 mod fixtures;
 mod harness;
+mod idempotency;
+mod import;
 mod openapi;
 mod ownership;
 mod permissions;
 mod problems;
+mod record;
 mod schema;
+mod sign_in;
+mod tokens;
+mod users;
 mod wall;
 mod wall_stage;

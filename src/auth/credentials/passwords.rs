@@ -165,9 +165,15 @@ pub fn check_new(password: &str, personal: &[&str]) -> Result<(), &'static str> 
         .char_indices()
         .nth(ESTIMATED)
         .map_or(&password[..], |(end, _)| password.get(..end).unwrap_or_default());
-    match zxcvbn(estimated, &words).score() {
-        Score::Three | Score::Four => Ok(()),
-        _ => Err("is too easy to guess: use several words that do not belong together"),
+    let hard = |text: &str| matches!(zxcvbn(text, &words).score(), Score::Three | Score::Four);
+    // Several such words in a row are counted as a long password: what is left without them has to do.
+    let lower = estimated.to_lowercase();
+    let telling = words.iter().filter(|word| word.chars().count() > 3);
+    let rest = telling.fold(lower.clone(), |rest, word| rest.replace(&word.to_lowercase(), ""));
+    if hard(estimated) && (rest == lower || hard(&rest)) {
+        Ok(())
+    } else {
+        Err("is too easy to guess: use several words that do not belong together")
     }
 }
 
