@@ -36,7 +36,6 @@ pub enum Command {
 
 /// Where the register is kept.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Where the register is kept")]
 pub struct Database {
     /// The directory of the private PostgreSQL, its log and the keys; made if missing. Default: temwen-data, here
     #[arg(
@@ -47,7 +46,7 @@ pub struct Database {
         hide_default_value = true
     )]
     pub data_dir: PathBuf,
-    /// Use this PostgreSQL (15 to 18) instead of a private one: postgres://user:password@host/database. Better given in
+    /// Use this PostgreSQL (15 to 18) instead of a private one: `postgres://user:password@host/database`. Better given in
     /// the environment, since others on this machine can read flags. Default: none
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,
@@ -115,7 +114,7 @@ pub struct Serve {
     #[arg(long, env = "TEMWEN_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
     pub metrics_listen: Option<SocketAddr>,
     /// What is logged to standard error: error, warn, info, debug or trace, or more per module, such as
-    /// info,temwen::db=debug. Libraries never log more than warnings. Default: info
+    /// `info,temwen::db=debug`. Libraries never log more than warnings. Default: info
     #[arg(
         long,
         env = "TEMWEN_LOG",

@@ -63,6 +63,7 @@ create table idempotency_keys (
     body_digest bytea not null,
     status smallint not null,
     etag text,
+    location text,
     body text not null,
     matter_id uuid,
     created_at timestamptz not null,

@@ -91,7 +91,7 @@ create table complaints (
 );
 comment on table complaints is 'How a complaint is handled. What its author said stands apart, in submissions.';
 comment on column complaints.submission_id is 'Made by the client, or for it: the same one is never stored twice.';
-comment on column complaints.submission_digest is 'SHA-256 of the whole submission, to tell a repetition from another text.';
+comment on column complaints.submission_digest is 'Keyed digest of the whole submission, to tell a repetition from another text.';
 comment on column complaints.access_code_digest is 'SHA-256 of the access code (100 random bits). Null for imported complaints, which have no reporter''s thread.';
 comment on column complaints.clock_start is 'When the mission''s clocks began: captured_at of a focal point where plausible, otherwise received_at.';
 create index complaints_by_time on complaints (received_at desc, id desc);
@@ -296,7 +296,9 @@ create policy case_duties_take on case_duties for insert to temwen_server with c
 
 alter table idempotency_keys enable row level security;
 create policy idempotency_keys_wall on idempotency_keys for select to temwen_server using (
-    actor = (select acting_as()) and (matter_id is null or matter_id <> all ((select walled_matters())::uuid[]))
+    (actor = (select acting_as()) and (matter_id is null or matter_id <> all ((select walled_matters())::uuid[])))
+    -- What is past its day is found by the step that forgets it, and by nobody else.
+    or ((select acting_kind()) = 'system' and created_at < now() - interval '1 day')
 );
 create policy idempotency_keys_keep on idempotency_keys for insert to temwen_server with check (actor = (select acting_as()));
 create policy idempotency_keys_forget on idempotency_keys for delete to temwen_server using ((select acting_kind()) = 'system');

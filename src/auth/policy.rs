@@ -18,6 +18,8 @@ use super::{Actor, Role};
 pub enum Action {
     /// Keep accounts.
     KeepUsers,
+    /// See who has an account, to give work to.
+    ReadUsers,
     /// Use an account at all: sessions, password, own rights.
     UseAccount,
     /// Hand in a complaint.
@@ -82,6 +84,7 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
             !roles.any(&[Role::Auditor, Administrator, Role::StatisticsOfficer, NationalAuthority])
         }
         A::KeepUsers => roles.has(Administrator),
+        A::ReadUsers => roles.any(&[Administrator, TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::SubmitForSomebody => {
             roles.any(&[FocalPoint, IntakeOfficer, TriageOfficer, PseaCoordinator, OhchrMonitor, Integration])
         }
@@ -199,6 +202,7 @@ impl Lanes {
 
 /// Which complaints and cases a caller may know of. The database's policies read it; a store may narrow by it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each part of a scope stands for itself")]
 pub struct Scope {
     /// Every matter.
     pub everything: bool,

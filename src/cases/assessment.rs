@@ -6,12 +6,12 @@
 use super::proposals::{self, Proposal};
 use super::store::New;
 use super::workflow::{Duty, Stage};
-use super::{Case, lock, people_store, start_clocks, store};
+use super::{Case, file_store, lock, people_store, start_clocks, store};
 use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::policy::Action;
 use crate::coa::Policy;
-use crate::complaints::store::Judged;
+use crate::complaints::Judged;
 use crate::complaints::{self, Complaint, Status};
 use crate::db::Tx;
 use crate::deadlines::{self, name};
@@ -60,7 +60,7 @@ pub enum Assessed {
     /// The complaint was joined, referred or closed.
     Judged(Box<Complaint>),
     /// It waits for a second officer.
-    Waits(Proposal),
+    Waits(Box<Proposal>),
 }
 
 /// Takes a triage decision.
@@ -88,7 +88,9 @@ pub async fn assess(
     let ends = matches!(assessment.decision, Decision::Close | Decision::ReferOut);
     let protected = policy.needs_second_officer(&complaint.category, complaint.flags());
     if protected && (lowers || ends) {
-        return proposals::propose_assessment(tx, &complaint, assessment).await.map(Assessed::Waits);
+        return proposals::propose_assessment(tx, &complaint, assessment)
+            .await
+            .map(|proposal| Assessed::Waits(Box::new(proposal)));
     }
     let by = tx.actor().user().ok_or_else(Error::forbidden)?;
     carry_out(tx, policy, complaint, assessment, by).await
@@ -153,9 +155,7 @@ pub(super) async fn carry_out(
                 owner_role: complaint.owner_role,
                 owner: Some(by),
             };
-            let complaint = complaints::store::judge(tx, complaint.id, &judged).await?;
-            // Whoever complained is told what became of it: nothing more is due after that.
-            deadlines::meet_for_complaint(tx, complaint.id, complaint.matter_id, name::FEEDBACK).await?;
+            let complaint = complaints::judge(tx, complaint.id, &judged).await?;
             Ok(Assessed::Judged(Box::new(complaint)))
         }
     }
@@ -201,7 +201,7 @@ async fn open(
         external_ref: None,
     };
     let case = store::insert(tx, &new).await?;
-    store::take_over_allegations(tx, policy, case.id, complaint.id).await?;
+    file_store::take_over_allegations(tx, policy, case.id, complaint.id).await?;
     people_store::take_duty(tx, case.id, by, Duty::Triage).await?;
     let judged = Judged {
         status: Status::InCase,
@@ -212,7 +212,7 @@ async fn open(
         owner_role,
         owner: Some(by),
     };
-    complaints::store::judge(tx, complaint.id, &judged).await?;
+    complaints::judge(tx, complaint.id, &judged).await?;
     start_clocks(tx, policy, &case).await?;
     tx.record(
         Event::case(What::CaseOpened, case.id, case.matter_id)
@@ -231,8 +231,8 @@ async fn attach(tx: &mut Tx, complaint: &Complaint, to: CaseId) -> Result<Compla
         return Err(Error::new(Kind::WrongMoment, "that case is over; reopen it first"));
     }
     // Whoever may not know of the one may not know of the whole.
-    complaints::store::copy_walls(tx, complaint.matter_id, case.matter_id, by).await?;
-    complaints::store::copy_walls(tx, case.matter_id, complaint.matter_id, by).await?;
+    complaints::copy_walls(tx, complaint.matter_id, case.matter_id, by).await?;
+    complaints::copy_walls(tx, case.matter_id, complaint.matter_id, by).await?;
     // The complaint has to stay in sight while it moves into the other matter.
     complaints::lock(tx, complaint.id).await?;
     let judged = Judged {
@@ -245,7 +245,7 @@ async fn attach(tx: &mut Tx, complaint: &Complaint, to: CaseId) -> Result<Compla
         owner: case.owner_id,
     };
     lock(tx, to).await?;
-    let attached = complaints::store::judge(tx, complaint.id, &judged).await?;
+    let attached = complaints::judge(tx, complaint.id, &judged).await?;
     deadlines::follow_matter(tx, complaint.id, case.matter_id).await?;
     tx.record(
         Event::complaint(What::ComplaintAttached, complaint.id, case.matter_id)

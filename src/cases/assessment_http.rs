@@ -1,21 +1,22 @@
 //! Triage over HTTP.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, post};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::assessment::{self, Assessed, Assessment, Decision};
 use super::http::CaseView;
-use super::proposals_http::{ProposalView, waits};
+use super::proposals_http::{ProposalView, decision_of};
 use crate::coa::{Policy, Vocabulary};
 use crate::complaints::http::{ComplaintView, sees_cases};
 use crate::error::Result;
-use crate::http::extract::{Body, IfMatch, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{IfMatch, SignedIn};
+use crate::http::idempotency::{self, Created, IdempotencyKey};
 use crate::http::problem::Refusal;
-use crate::http::versioned;
 use crate::temwen::Temwen;
 use crate::values::{CaseId, ComplaintId, Faults, Reason};
 
@@ -63,10 +64,10 @@ impl AssessComplaint {
         let mut only_for =
             |pointer: &str, given: bool, wanted: Decision, needed: bool| match (given, decision == wanted) {
                 (true, false) => {
-                    faults.add(pointer, format!("belongs to the decision {} alone", wanted.as_str()))
+                    faults.add(pointer, format!("belongs to the decision {} alone", wanted.as_str()));
                 }
                 (false, true) if needed => {
-                    faults.add(pointer, format!("must be given for the decision {}", wanted.as_str()))
+                    faults.add(pointer, format!("must be given for the decision {}", wanted.as_str()));
                 }
                 _ => {}
             };
@@ -83,8 +84,9 @@ impl AssessComplaint {
 ///
 /// Lowering or ending a protected complaint (sexual exploitation or abuse, a child, serious misconduct) waits for a second
 /// officer: then the answer is 202 with the proposal.
-#[utoipa::path(tag = "cases", security(("token" = [])),
-    params(("id" = Uuid, Path, description = "Which complaint"), ("If-Match" = String, Header, description = "The version that you saw")),
+#[utoipa::path(tag = "cases", security(("token" = [])), request_body = AssessComplaint,
+    params(("id" = Uuid, Path, description = "Which complaint"), ("If-Match" = String, Header, description = "The version that you saw"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again")),
     responses((status = 201, body = CaseView, description = "The new case, for `open_case`"),
         (status = 200, body = ComplaintView, description = "The complaint, for the other decisions"),
         (status = 202, body = ProposalView, description = "It waits for a second officer"), Refusal))]
@@ -94,18 +96,42 @@ async fn assess_complaint(
     caller: SignedIn,
     id: Path<ComplaintId>,
     seen: IfMatch,
+    key: IdempotencyKey,
     body: Body<AssessComplaint>,
 ) -> Result<HttpResponse> {
     let wanted = body.value.parse(&temwen.policy)?;
-    let assess = async |tx: &mut _| assessment::assess(tx, &temwen.policy, *id, seen.0, &wanted).await;
-    Ok(match temwen.db.write(&caller.0, "complaints.assess", assess).await? {
-        Assessed::Opened(case) => HttpResponse::Created()
-            .insert_header((header::LOCATION, format!("/v1/cases/{}", case.id)))
-            .insert_header((header::ETAG, format!("\"{}\"", case.version)))
-            .json(CaseView::from(*case)),
-        Assessed::Judged(complaint) => {
-            versioned(complaint.version, &ComplaintView::of(*complaint, sees_cases(&caller)))
-        }
-        Assessed::Waits(proposal) => waits(proposal, StatusCode::ACCEPTED),
+    let with_case = sees_cases(&caller);
+    idempotency::once(&temwen, &caller.0, "complaints.assess", &key.at(id.uuid()), &body.bytes, async |tx| {
+        Ok(match assessment::assess(tx, &temwen.policy, *id, seen.0, &wanted).await? {
+            Assessed::Opened(case) => {
+                let (version, location, matter) =
+                    (case.version, format!("/v1/cases/{}", case.id), case.matter_id);
+                Created::new(AssessedView::Case(CaseView::from(*case)))
+                    .version(version)
+                    .at(location)
+                    .within(matter)
+            }
+            Assessed::Judged(complaint) => {
+                let (version, matter) = (complaint.version, complaint.matter_id);
+                let view = AssessedView::Complaint(ComplaintView::of(*complaint, with_case));
+                Created::new(view).status(StatusCode::OK).version(version).within(matter)
+            }
+            Assessed::Waits(proposal) => {
+                let (version, location, matter) =
+                    (proposal.version, decision_of(&proposal), proposal.matter_id);
+                let view = AssessedView::Proposal(ProposalView::from(*proposal));
+                Created::new(view).status(StatusCode::ACCEPTED).version(version).at(location).within(matter)
+            }
+        })
     })
+    .await
+}
+
+/// What an assessment answers.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AssessedView {
+    Case(CaseView),
+    Complaint(ComplaintView),
+    Proposal(ProposalView),
 }

@@ -1,38 +1,33 @@
 //! Cases over HTTP.
 
-use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
-use uuid::Uuid;
 
 use super::proposals_http::{ProposalView, waits};
-use super::store::Allegation;
 use super::workflow::{Stage, Step};
-use super::{Advance, Case, CaseFile, Classification, Filter, Outcome};
-use crate::audit::{Event, What};
+use super::{Advance, Case, Classification, Filter, Outcome};
 use crate::auth::Role;
 use crate::auth::policy::{self, Action};
 use crate::coa::Vocabulary;
-use crate::complaints::http::ComplaintView;
-use crate::deadlines::http::DeadlineView;
 use crate::error::{Error, Result};
-use crate::http::extract::{Body, IfMatch, IfNoneMatch, Params, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{IfMatch, Params, SignedIn};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
-use crate::http::{unchanged, versioned};
+use crate::http::versioned;
 use crate::temwen::Temwen;
 use crate::values::{CaseId, Faults, Reason, UserId};
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .service(list_cases)
-        .service(read_case)
         .service(advance_case)
         .service(classify_case)
+        .configure(super::file_http::routes)
         .configure(super::assessment_http::routes)
         .configure(super::people_http::routes)
         .configure(super::notes_http::routes)
@@ -127,97 +122,8 @@ impl From<Case> for CaseView {
     }
 }
 
-/// Somebody who works on a case.
-#[derive(Serialize, ToSchema)]
-struct AssignmentView {
-    /// Their account.
-    #[schema(value_type = Uuid)]
-    user_id: UserId,
-    /// As what.
-    role: Role,
-    /// Since when.
-    assigned_at: DateTime<Utc>,
-}
-
-/// What is alleged in a case.
-#[derive(Serialize, ToSchema)]
-struct AllegationView {
-    id: Uuid,
-    /// Its place in the case.
-    position: i32,
-    /// A word of the policy.
-    r#type: Option<String>,
-    /// What its source calls it.
-    reported_as: Option<String>,
-    /// What it is taken for.
-    category: String,
-    /// The source's number of whoever is accused, for those who may read it.
-    subject_ref: Option<String>,
-    /// Their unit.
-    subject_unit: Option<String>,
-    /// Their rank.
-    subject_rank: Option<String>,
-    /// What was found, in the source's words.
-    finding: Option<String>,
-    /// What was found, in our vocabulary.
-    outcome: Option<String>,
-    /// What followed.
-    discipline: Option<String>,
-}
-
-/// A case with all that hangs on it and you may know of.
-#[derive(Serialize, ToSchema)]
-struct CaseFileView {
-    /// The case.
-    case: CaseView,
-    /// The steps that you may take now.
-    steps: Vec<Step>,
-    /// Who works on it.
-    assignments: Vec<AssignmentView>,
-    /// The complaints that it grew from.
-    complaints: Vec<ComplaintView>,
-    /// What is alleged.
-    allegations: Vec<AllegationView>,
-    /// Its clocks.
-    deadlines: Vec<DeadlineView>,
-}
-
-fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> CaseFileView {
-    let CaseFile { case, assignments, complaints, allegations, deadlines, duty } = file;
-    let steps = super::open_steps(&temwen.policy, &case, &caller.0.actor, duty);
-    let names_subjects = policy::identities(&caller.0.actor, case.is_psea(&temwen.policy), false).subjects;
-    let now = temwen.clock.now();
-    let alleged = |allegation: Allegation| AllegationView {
-        id: allegation.id.uuid(),
-        position: allegation.position,
-        r#type: allegation.type_,
-        reported_as: allegation.reported_as,
-        category: allegation.category,
-        subject_ref: allegation.subject_ref.filter(|_| names_subjects),
-        subject_unit: allegation.subject_unit,
-        subject_rank: allegation.subject_rank,
-        finding: allegation.finding,
-        outcome: allegation.outcome,
-        discipline: allegation.discipline,
-    };
-    CaseFileView {
-        steps,
-        case: case.into(),
-        assignments: assignments
-            .into_iter()
-            .map(|each| AssignmentView {
-                user_id: each.user_id,
-                role: each.role,
-                assigned_at: each.assigned_at,
-            })
-            .collect(),
-        complaints: complaints.into_iter().map(|complaint| ComplaintView::of(complaint, true)).collect(),
-        allegations: allegations.into_iter().map(alleged).collect(),
-        deadlines: deadlines.into_iter().map(|deadline| DeadlineView::at(now, deadline)).collect(),
-    }
-}
-
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListCases {
     /// A stage, such as `assessment`.
@@ -246,6 +152,9 @@ struct ListCases {
 }
 
 /// List cases that you may know of, newest first.
+///
+/// The newest first, and only those that the caller may know of. No text is shown, so nothing is recorded;
+/// the filters narrow what is seen and never widen it.
 #[utoipa::path(tag = "cases", security(("token" = [])), params(ListCases),
     responses((status = 200, body = Items<CaseView>, description = "A page of cases"), Refusal))]
 #[get("/cases")]
@@ -295,31 +204,6 @@ async fn list_cases(
     ))
 }
 
-/// Read a case with all that hangs on it. That you read it is recorded.
-#[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case")),
-    responses((status = 200, body = CaseFileView, description = "The case"), (status = 304, description = "You hold this version"), Refusal))]
-#[get("/cases/{id}")]
-async fn read_case(
-    temwen: Data<Temwen>,
-    caller: SignedIn,
-    id: Path<CaseId>,
-    held: IfNoneMatch,
-) -> Result<HttpResponse> {
-    if !policy::allows(&caller.0.actor, Action::ReadCases) {
-        return Err(Error::forbidden());
-    }
-    let user = caller.0.actor.user().ok_or_else(Error::forbidden)?;
-    let read = async |conn: &_| super::read_file(conn, *id, user).await;
-    let entry = Event::case_read(What::CaseRead, *id);
-    let file =
-        temwen.db.read_recorded(&caller.0, "cases.read", entry, read).await?.ok_or_else(Error::not_found)?;
-    let version = file.case.version;
-    if held.holds(version) {
-        return Ok(unchanged(version));
-    }
-    Ok(versioned(version, &view(&temwen, &caller, file)))
-}
-
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"step": "open_mission_investigation", "reason": "No contributing State is concerned."}))]
@@ -336,7 +220,7 @@ struct AdvanceCase {
 ///
 /// Ending a protected case (sexual exploitation or abuse, a child, serious misconduct) before a determination waits for a
 /// second officer: then the answer is 202 with the proposal.
-#[utoipa::path(tag = "cases", security(("token" = [])),
+#[utoipa::path(tag = "cases", security(("token" = [])), request_body = AdvanceCase,
     params(("id" = Uuid, Path, description = "Which case"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = CaseView, description = "The case after the step"),
         (status = 202, body = ProposalView, description = "It waits for a second officer"), Refusal))]
@@ -357,8 +241,8 @@ async fn advance_case(
 
 fn answer(outcome: Outcome<Case>) -> HttpResponse {
     match outcome {
-        Outcome::Done(case) => versioned(case.version, &CaseView::from(case)),
-        Outcome::Waits(proposal) => waits(proposal, StatusCode::ACCEPTED),
+        Outcome::Done(case) => versioned(case.version, &CaseView::from(*case)),
+        Outcome::Waits(proposal) => waits(*proposal),
     }
 }
 
@@ -379,7 +263,7 @@ struct ClassifyCase {
 /// Give a case another category, priority or country, with a reason.
 ///
 /// Lowering a protected case waits for a second officer: then the answer is 202 with the proposal.
-#[utoipa::path(tag = "cases", security(("token" = [])),
+#[utoipa::path(tag = "cases", security(("token" = [])), request_body = ClassifyCase,
     params(("id" = Uuid, Path, description = "Which case"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = CaseView, description = "The case"),
         (status = 202, body = ProposalView, description = "It waits for a second officer"), Refusal))]

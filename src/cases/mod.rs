@@ -6,6 +6,8 @@
 
 pub mod assessment;
 mod assessment_http;
+mod file_http;
+mod file_store;
 pub(crate) mod http;
 pub mod notes;
 mod notes_http;
@@ -33,7 +35,8 @@ use crate::error::{Error, Kind, Result};
 use crate::users::seen_is_current;
 use crate::values::{CaseId, MatterId, Reason, UserId};
 
-pub use self::store::{CaseFile, Filter, list, read_file};
+pub use self::file_store::{CaseFile, read_file};
+pub use self::store::{Filter, list};
 
 /// A case.
 #[derive(Debug, Clone, diesel::Queryable, diesel::Selectable)]
@@ -106,9 +109,9 @@ impl Case {
 #[derive(Debug)]
 pub enum Outcome<T> {
     /// It was made.
-    Done(T),
+    Done(Box<T>),
     /// It waits.
-    Waits(Proposal),
+    Waits(Box<Proposal>),
 }
 
 impl From<Refused> for Error {
@@ -184,9 +187,11 @@ pub async fn advance(
     check_closure(policy, advance, &case)?;
     if advance.step.ends_early(case.stage) && case.is_protected(policy) {
         take_duty(tx, &case, advance.step.duty(case.stage)).await?;
-        return proposals::propose_transition(tx, &case, advance).await.map(Outcome::Waits);
+        return proposals::propose_transition(tx, &case, advance)
+            .await
+            .map(|proposal| Outcome::Waits(Box::new(proposal)));
     }
-    take_step(tx, policy, case, advance).await.map(Outcome::Done)
+    take_step(tx, policy, case, advance).await.map(|case| Outcome::Done(Box::new(case)))
 }
 
 fn check_closure(policy: &Policy, advance: &Advance, case: &Case) -> Result<()> {
@@ -217,8 +222,8 @@ pub(super) async fn finish_step(tx: &mut Tx, policy: &Policy, case: Case, advanc
         deadlines::meet_for_case(tx, case.id, case.matter_id, name::INVESTIGATION_LIMIT).await?;
     }
     if to.is_over() {
+        // The reporter's clock runs on: a case that is over ends nothing for whoever was not told.
         deadlines::drop_of_case(tx, case.id).await?;
-        store::meet_feedback(tx, &case).await?;
     } else if from.is_over() {
         start_clocks(tx, policy, &moved).await?;
     }
@@ -276,9 +281,11 @@ pub async fn classify(
     }
     let lowers = wanted.category.as_deref().is_some_and(|category| policy.is_lower(category, &case.category));
     if lowers && case.is_protected(policy) {
-        return proposals::propose_classification(tx, &case, wanted).await.map(Outcome::Waits);
+        return proposals::propose_classification(tx, &case, wanted)
+            .await
+            .map(|proposal| Outcome::Waits(Box::new(proposal)));
     }
-    reclassify(tx, policy, case, wanted).await.map(Outcome::Done)
+    reclassify(tx, policy, case, wanted).await.map(|case| Outcome::Done(Box::new(case)))
 }
 
 /// Gives a case another category or priority that was allowed, signed and checked.
@@ -289,7 +296,7 @@ pub(super) async fn reclassify(
     wanted: &Classification,
 ) -> Result<Case> {
     let changed = store::classify(tx, &case, wanted).await?;
-    crate::complaints::store::follow_category(tx, case.id, &changed.category, &changed.priority).await?;
+    crate::complaints::follow_category(tx, case.id, &changed.category, &changed.priority).await?;
     if changed.category != case.category && !case.stage.is_over() {
         // Another category has other limits; those that ran are not forgotten but fall away.
         deadlines::drop_of_case(tx, case.id).await?;

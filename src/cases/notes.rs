@@ -1,12 +1,14 @@
 //! Internal notes on a case. Written once; a correction is another note.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::{lock, notes_store as store};
-use crate::audit::{Event, What};
+use crate::audit::{Event, Seen, What};
 use crate::auth::policy::Action;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+
 use crate::values::{CaseId, MatterId, NoteId, UserId, Words};
 
 pub use self::store::of_case;
@@ -23,6 +25,19 @@ pub struct Note {
     pub text: String,
     /// When it was written.
     pub written_at: DateTime<Utc>,
+}
+
+/// What was done in a case and with its complaints, oldest first: also what was done with a complaint before it joined.
+pub async fn timeline(
+    tx: &mut Tx,
+    case: CaseId,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    rows: i64,
+) -> Result<Vec<Seen>> {
+    let (matter, joined) = store::matter_of(tx, case).await?.ok_or_else(Error::not_found)?;
+    tx.allow(Action::ReadTimeline)?;
+    tx.record(Event::case(What::TimelineRead, case, matter));
+    store::entries(tx, matter, &joined, after, rows).await
 }
 
 /// Writes a note.

@@ -9,12 +9,12 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::notes::{self, Note};
-use super::notes_store;
 use crate::audit::{Event, Seen, What};
 use crate::auth::policy::{self, Action};
 use crate::deadlines::http::DeadlineView;
 use crate::error::{Error, Result};
-use crate::http::extract::{Body, Params, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{Params, SignedIn};
 use crate::http::idempotency::{self, Created, IdempotencyKey};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
@@ -26,6 +26,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Paging {
     /// How many at most, 1 to 200; 50 unless given.
@@ -54,6 +55,8 @@ impl From<Note> for NoteView {
 }
 
 /// List the notes of a case, oldest first. That you read them is recorded.
+///
+/// Notes are internal: neither reporters nor national authorities see them. That you read them is recorded.
 #[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case"), Paging),
     responses((status = 200, body = Items<NoteView>, description = "A page of notes"), Refusal))]
 #[get("/cases/{id}/notes")]
@@ -92,7 +95,9 @@ struct WriteNote {
 }
 
 /// Write a note on a case. It is never changed; a correction is another note.
-#[utoipa::path(tag = "cases", security(("token" = [])),
+///
+/// A note is never changed; a correction is another note.
+#[utoipa::path(tag = "cases", security(("token" = [])), request_body = WriteNote,
     params(("id" = Uuid, Path, description = "Which case"), ("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again")),
     responses((status = 201, body = NoteView, description = "The note"), Refusal))]
 #[post("/cases/{id}/notes")]
@@ -142,6 +147,9 @@ impl From<Seen> for EntryView {
 }
 
 /// Read what was done in a case, oldest first. That you read it is recorded too.
+///
+/// Entries hold ids and words, never names or free text. Who did what is said by the server, never by a
+/// request.
 #[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case"), Paging),
     responses((status = 200, body = Items<EntryView>, description = "A page of entries"), Refusal))]
 #[get("/cases/{id}/timeline")]
@@ -152,17 +160,9 @@ async fn read_timeline(
     request: HttpRequest,
     query: Params<Paging>,
 ) -> Result<HttpResponse> {
-    if !policy::allows(&caller.0.actor, Action::ReadTimeline) {
-        return Err(Error::forbidden());
-    }
     let page = Page::parse(&temwen.keys, "timeline", query.0.limit, query.0.after.as_deref())?;
-    let entry = Event::case_read(What::TimelineRead, *id);
-    let read = async |conn: &_| notes_store::timeline(conn, *id, page.after, page.rows()).await;
-    let rows = temwen
-        .db
-        .read_recorded(&caller.0, "cases.timeline", entry, read)
-        .await?
-        .ok_or_else(Error::not_found)?;
+    let read = async |tx: &mut _| notes::timeline(tx, *id, page.after, page.rows()).await;
+    let rows = temwen.db.write(&caller.0, "cases.timeline", read).await?;
     Ok(page::answer(
         &temwen.keys,
         "timeline",
@@ -182,6 +182,8 @@ struct CaseDeadlines {
 }
 
 /// List the deadlines of a case and of its complaints, the earliest due first.
+///
+/// Met ones stay in the list. A paused one says since when.
 #[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case")),
     responses((status = 200, body = CaseDeadlines, description = "Its deadlines"), Refusal))]
 #[get("/cases/{id}/deadlines")]

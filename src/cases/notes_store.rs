@@ -60,22 +60,33 @@ pub async fn of_case(
     Ok(there?.zip(Some(written?)).map(|(_, notes)| notes))
 }
 
-/// The entries of a case and of its complaints, oldest first; `None` if whoever acts may not know of it.
-pub(super) async fn timeline(
-    mut conn: &AsyncPgConnection,
-    case: CaseId,
+/// The matter of a case, and the complaints in it; `None` if whoever acts may not know of it.
+pub(super) async fn matter_of(tx: &mut Tx, case: CaseId) -> Result<Option<(MatterId, Vec<ComplaintId>)>> {
+    let matter = async |conn: &AsyncPgConnection| {
+        let mut conn = conn;
+        cases::table.find(case).select(cases::matter_id).first::<MatterId>(&mut conn).await.optional()
+    };
+    let joined = async |conn: &AsyncPgConnection| {
+        let mut conn = conn;
+        complaints::table
+            .filter(complaints::case_id.eq(case))
+            .select(complaints::id)
+            .limit(500)
+            .load(&mut conn)
+            .await
+    };
+    let (matter, joined) = tx.ask(async |conn| Ok(futures_util::join!(matter(conn), joined(conn)))).await?;
+    let (matter, joined) = (matter.map_err(crate::db::tx::refused)?, joined.map_err(crate::db::tx::refused)?);
+    Ok(matter.map(|matter| (matter, joined)))
+}
+
+/// Their entries, oldest first.
+pub(super) async fn entries(
+    tx: &mut Tx,
+    matter: MatterId,
+    joined: &[ComplaintId],
     after: Option<(DateTime<Utc>, Uuid)>,
     rows: i64,
-) -> QueryResult<Option<Vec<audit::Seen>>> {
-    let matter: Option<MatterId> =
-        cases::table.find(case).select(cases::matter_id).first(&mut conn).await.optional()?;
-    let Some(matter) = matter else { return Ok(None) };
-    // What was recorded of a complaint before it joined this case belongs to the case's story too.
-    let joined: Vec<ComplaintId> = complaints::table
-        .filter(complaints::case_id.eq(case))
-        .select(complaints::id)
-        .limit(500)
-        .load(&mut conn)
-        .await?;
-    audit::of_matter(conn, matter, &joined, after, rows).await.map(Some)
+) -> Result<Vec<audit::Seen>> {
+    tx.ask(async |conn| audit::of_matter(conn, matter, joined, after, rows).await).await
 }

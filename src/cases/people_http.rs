@@ -14,7 +14,8 @@ use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::policy::{self, Action};
 use crate::error::{Error, Result};
-use crate::http::extract::{Body, IfMatch, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{IfMatch, SignedIn};
 use crate::http::problem::Refusal;
 use crate::http::versioned;
 use crate::temwen::Temwen;
@@ -44,7 +45,10 @@ struct AssignCase {
 }
 
 /// Set somebody to work on a case.
-#[utoipa::path(tag = "cases", security(("token" = [])),
+///
+/// The person must hold a role that can be assigned, must declare no conflict of interest, and must not
+/// have acted in the case in a way that excludes it.
+#[utoipa::path(tag = "cases", security(("token" = [])), request_body = AssignCase,
     params(("id" = Uuid, Path, description = "Which case"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = CaseView, description = "The case"), Refusal))]
 #[post("/cases/{id}/assignments")]
@@ -65,6 +69,8 @@ async fn assign_case(
 }
 
 /// End somebody's work on a case.
+///
+/// The assignment stays on record with its end. Whoever saw the case only through it no longer does.
 #[utoipa::path(tag = "cases", security(("token" = [])),
     params(("id" = Uuid, Path, description = "Which case"), ("user_id" = Uuid, Path, description = "Whose work ends"),
         ("If-Match" = String, Header, description = "The version that you saw")),
@@ -93,7 +99,9 @@ struct RecuseFromCase {
 }
 
 /// Step back from a case. From then on it does not exist for you.
-#[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case")),
+///
+/// Nobody can take it back, and the reason stays on record. Somebody else has to be assigned.
+#[utoipa::path(tag = "cases", security(("token" = [])), request_body = RecuseFromCase, params(("id" = Uuid, Path, description = "Which case")),
     responses((status = 204, description = "You have stepped back"), Refusal))]
 #[post("/cases/{id}/recusals")]
 async fn recuse_from_case(
@@ -148,6 +156,8 @@ struct WallList {
 }
 
 /// List for whom a case does not exist. That you read it is recorded.
+///
+/// Recusals are listed too. That you read it is recorded.
 #[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case")),
     responses((status = 200, body = WallList, description = "Its walls"), Refusal))]
 #[get("/cases/{id}/walls")]
@@ -163,7 +173,10 @@ async fn list_walls(temwen: Data<Temwen>, caller: SignedIn, id: Path<CaseId>) ->
 }
 
 /// Hide a case from an account: silently, and stronger than every role.
-#[utoipa::path(tag = "cases", security(("token" = [])), params(("id" = Uuid, Path, description = "Which case")),
+///
+/// The case, its complaints and everything of them then answer 404 to that person, whatever their roles,
+/// and are counted nowhere for them. They are not told.
+#[utoipa::path(tag = "cases", security(("token" = [])), request_body = PutUpWall, params(("id" = Uuid, Path, description = "Which case")),
     responses((status = 204, description = "It does not exist for them any more"), Refusal))]
 #[post("/cases/{id}/walls")]
 async fn wall_case(
@@ -182,7 +195,10 @@ async fn wall_case(
 }
 
 /// Hide a complaint from an account, and whatever case grows from it.
-#[utoipa::path(tag = "complaints", security(("token" = [])), params(("id" = Uuid, Path, description = "Which complaint")),
+///
+/// It then answers 404 to that person, whatever their roles, together with the case that it may have
+/// become. They are not told.
+#[utoipa::path(tag = "complaints", security(("token" = [])), request_body = PutUpWall, params(("id" = Uuid, Path, description = "Which complaint")),
     responses((status = 204, description = "It does not exist for them any more"), Refusal))]
 #[post("/complaints/{id}/walls")]
 async fn wall_complaint(

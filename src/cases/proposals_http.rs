@@ -1,6 +1,6 @@
 //! Second signatures over HTTP.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use chrono::{DateTime, Utc};
@@ -11,7 +11,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::proposals::{self, Proposal, ProposalKind};
 use crate::auth::policy::{self, Action};
 use crate::error::{Error, Result};
-use crate::http::extract::{Body, IfMatch, Params, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{IfMatch, Params, SignedIn};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
 use crate::http::versioned;
@@ -94,15 +95,21 @@ impl From<Proposal> for ProposalView {
     }
 }
 
+/// Where a proposal is signed or refused.
+pub(super) fn decision_of(proposal: &Proposal) -> String {
+    format!("/v1/proposals/{}/decision", proposal.id)
+}
+
 /// Answers that a change waits for a second officer.
-pub(super) fn waits(proposal: Proposal, status: StatusCode) -> HttpResponse {
-    HttpResponse::build(status)
+pub(super) fn waits(proposal: Proposal) -> HttpResponse {
+    HttpResponse::Accepted()
         .insert_header((header::ETAG, format!("\"{}\"", proposal.version)))
-        .insert_header((header::LOCATION, format!("/v1/proposals/{}/decision", proposal.id)))
+        .insert_header((header::LOCATION, decision_of(&proposal)))
         .json(ProposalView::from(proposal))
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListProposals {
     /// Only those that wait (`true`) or are decided (`false`).
@@ -114,6 +121,8 @@ struct ListProposals {
 }
 
 /// List changes that wait for a second officer, oldest first.
+///
+/// Changes that need a second officer, the oldest first. Only those of matters that the caller may know of.
 #[utoipa::path(tag = "proposals", security(("token" = [])), params(ListProposals),
     responses((status = 200, body = Items<ProposalView>, description = "A page of proposals"), Refusal))]
 #[get("/proposals")]
@@ -147,7 +156,9 @@ struct DecideProposal {
 }
 
 /// Sign or refuse a change that another officer proposed.
-#[utoipa::path(tag = "proposals", security(("token" = [])),
+///
+/// Whoever proposed it cannot sign it. Signed, it is carried out exactly as proposed, if it still can be.
+#[utoipa::path(tag = "proposals", security(("token" = [])), request_body = DecideProposal,
     params(("id" = Uuid, Path, description = "Which proposal"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = ProposalView, description = "The decided proposal"), Refusal))]
 #[post("/proposals/{id}/decision")]

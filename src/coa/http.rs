@@ -15,6 +15,9 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 }
 
 /// Read the policy in force: categories, allegation types, channels, countries, deadlines with their basis.
+///
+/// Its words are the ones that other requests take: read them from here rather than keeping a list of your
+/// own.
 #[utoipa::path(tag = "register", security(()), responses((status = 200, body = Policy, description = "The policy"), Refusal))]
 #[get("/policy")]
 async fn read_policy(temwen: Data<Temwen>) -> HttpResponse {

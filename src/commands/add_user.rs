@@ -69,7 +69,7 @@ async fn add(opened: &Opened, arguments: &Arguments, password: SecretString) -> 
     let name = faults.take("--name", Line::parse(&arguments.name));
     let country = arguments.country.as_ref().map(|code| code.trim().to_uppercase());
     let known = |code: &str| temwen.policy.country(code).is_some();
-    let rights = Rights::parse(&mut faults, &arguments.roles, country, arguments.seat.clone(), known);
+    let rights = Rights::parse(&mut faults, &arguments.roles, country, arguments.seat.as_deref(), known);
     let personal = [arguments.email.as_str(), arguments.name.as_str()];
     faults.take("the password", check_new(password.expose_secret(), &personal));
     let (email, name, rights) = match faults.none_or(email.zip(name).zip(rights)) {

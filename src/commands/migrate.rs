@@ -6,17 +6,14 @@ use crate::config::Database;
 use crate::db::migrate;
 
 pub(super) async fn run(database: &Database) -> Result<(), Failed> {
-    let run = match given(database)? {
-        Some(connect) => {
-            let owner = crate::db::Connect { as_owner: true, ..connect };
-            migrate::run(&owner).await?
-        }
-        None => {
-            let private = Private::start(database, 0).await?;
-            let run = private.prepare().await;
-            Opened::stop(Some(private)).await?;
-            run?
-        }
+    let run = if let Some(connect) = given(database)? {
+        let owner = crate::db::Connect { as_owner: true, ..connect };
+        migrate::run(&owner).await?
+    } else {
+        let private = Private::start(database, 0).await?;
+        let run = private.prepare().await;
+        Opened::stop(Some(private)).await?;
+        run?
     };
     match run.as_slice() {
         [] => say("The database is up to date: nothing is pending."),

@@ -34,7 +34,12 @@ impl Failed {
         let mut said = cause.to_string();
         let mut next = cause.source();
         while let Some(cause) = next {
-            said += &format!(": {cause}");
+            // Some say their cause's sentence in their own.
+            let cause_says = cause.to_string();
+            if !said.contains(&cause_says) {
+                said += ": ";
+                said += &cause_says;
+            }
             next = cause.source();
         }
         Self(format!("{} ({said})", sentence.into()))

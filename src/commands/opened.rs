@@ -65,18 +65,15 @@ impl Opened {
         // Before anything slow: what a person has to mend should be said at once.
         let given = given(database)?;
         let shared = Arc::new(shared(database, Front { trusted_proxies })?);
-        let (private, connect) = match given {
-            Some(connect) => {
-                prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
-                migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
-                (None, connect)
-            }
-            None => {
-                let private = Private::start(database, connections).await?;
-                private.prepare_for(serving).await?;
-                let connect = private.connect(NAME, false);
-                (Some(private), connect)
-            }
+        let (private, connect) = if let Some(connect) = given {
+            prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
+            migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
+            (None, connect)
+        } else {
+            let private = Private::start(database, connections).await?;
+            private.prepare_for(serving).await?;
+            let connect = private.connect(NAME, false);
+            (Some(private), connect)
         };
         Ok(Self { private, connect, shared })
     }

@@ -9,18 +9,19 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::particulars::{Identities, Particulars};
-use super::submission_http::{Against, SubmitComplaint};
-use super::{Complaint, Filter, Precision, Receipt, Said, Status};
+use super::given_http::SubmitComplaint;
+use super::submission_http::Against;
+use super::{Complaint, Filter, Precision, Receipt, Status};
 use crate::auth::Role;
 use crate::auth::policy::{self, Action};
-use crate::coa::{Policy, Submitter, Vocabulary};
+use crate::coa::{Submitter, Vocabulary};
 use crate::error::{Error, Result};
-use crate::http::extract::{AcceptLanguage, Anyone, Body, IfMatch, IfNoneMatch, Params, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{AcceptLanguage, Anyone, IfMatch, Params, SignedIn};
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
-use crate::http::{unchanged, versioned};
+use crate::http::versioned;
 use crate::temwen::Temwen;
 use crate::values::{CaseId, ComplaintId, UserId, Words};
 
@@ -28,8 +29,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .service(submit_complaint)
         .service(list_complaints)
-        .service(read_complaint)
         .service(acknowledge_complaint)
+        .configure(super::file_http::routes)
         .configure(super::thread_http::routes);
 }
 
@@ -229,53 +230,8 @@ pub(crate) fn sees_cases(caller: &SignedIn) -> bool {
     policy::allows(&caller.0.actor, Action::ReadCases)
 }
 
-/// A complaint with what was said in it.
-#[derive(Serialize, ToSchema)]
-struct ComplaintFile {
-    /// How it is handled.
-    complaint: ComplaintView,
-    /// What happened, in the reporter's words, exactly as sent.
-    narrative: String,
-    /// The rest of what was said, without names.
-    particulars: Particulars,
-    /// The names and contacts that you may read; persons in the order of `particulars`.
-    identities: Option<Identities>,
-    /// What is withheld from you: `reporter`, `victims`, `subjects`.
-    withheld: Vec<&'static str>,
-}
-
-fn file(policy: &Policy, caller: &SignedIn, complaint: Complaint, said: Said) -> Result<ComplaintFile> {
-    let own = complaint.submitted_by.is_some() && complaint.submitted_by == caller.0.actor.user();
-    let may = policy::identities(&caller.0.actor, complaint.is_psea(policy), own);
-    let particulars = serde_json::from_str(&said.particulars).map_err(Error::internal)?;
-    let all: Option<Identities> =
-        said.identities.map(|json| serde_json::from_str(&json)).transpose().map_err(Error::internal)?;
-    let mut withheld = Vec::new();
-    let identities = all.map(|mut all| {
-        if !may.reporter && all.reporter.take().is_some() {
-            withheld.push("reporter");
-        }
-        if !may.victims && !(all.victims.is_empty() && all.witnesses.is_empty()) {
-            (all.victims, all.witnesses) = (Vec::new(), Vec::new());
-            withheld.push("victims");
-        }
-        if !may.subjects && !all.subjects.is_empty() {
-            all.subjects = Vec::new();
-            withheld.push("subjects");
-        }
-        all
-    });
-    let identities = identities.filter(|left| *left != Identities::default());
-    Ok(ComplaintFile {
-        complaint: ComplaintView::of(complaint, sees_cases(caller)),
-        narrative: said.narrative,
-        particulars,
-        identities,
-        withheld,
-    })
-}
-
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListComplaints {
     /// `received`, `acknowledged`, `in_case`, `referred_out` or `closed`.
@@ -299,6 +255,9 @@ struct ListComplaints {
 }
 
 /// List complaints that you may know of, newest first.
+///
+/// The newest first, and only those that the caller may know of. No text is shown, so nothing is recorded;
+/// the filters narrow what is seen and never widen it.
 #[utoipa::path(tag = "complaints", security(("token" = [])), params(ListComplaints),
     responses((status = 200, body = Items<ComplaintView>, description = "A page of complaints"), Refusal))]
 #[get("/complaints")]
@@ -348,24 +307,6 @@ async fn list_complaints(
     ))
 }
 
-/// Read a complaint with what was said in it. That you read it is recorded.
-#[utoipa::path(tag = "complaints", security(("token" = [])), params(("id" = Uuid, Path, description = "Which complaint")),
-    responses((status = 200, body = ComplaintFile, description = "The complaint"), (status = 304, description = "You hold this version"), Refusal))]
-#[get("/complaints/{id}")]
-async fn read_complaint(
-    temwen: Data<Temwen>,
-    caller: SignedIn,
-    id: Path<ComplaintId>,
-    held: IfNoneMatch,
-) -> Result<HttpResponse> {
-    let (complaint, said) = super::read(&temwen, &caller.0, *id).await?;
-    let version = complaint.version;
-    if held.holds(version) {
-        return Ok(unchanged(version));
-    }
-    Ok(versioned(version, &file(&temwen.policy, &caller, complaint, said)?))
-}
-
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
@@ -375,7 +316,10 @@ struct AcknowledgeComplaint {
 }
 
 /// Tell the reporter that the complaint has arrived. Stops the clock for it.
-#[utoipa::path(tag = "complaints", security(("token" = [])),
+///
+/// Stops the clock of the acknowledgement. The reporter reads your message, or a standard one in their
+/// language, in their thread.
+#[utoipa::path(tag = "complaints", security(("token" = [])), request_body = AcknowledgeComplaint,
     params(("id" = Uuid, Path, description = "Which complaint"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = ComplaintView, description = "The acknowledged complaint"), Refusal))]
 #[post("/complaints/{id}/acknowledgement")]

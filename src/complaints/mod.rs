@@ -4,6 +4,8 @@
 //! Does not belong here: judging it, and anything after it became a case; see [`crate::cases`].
 //! May touch: its own stores, [`crate::deadlines`], and [`Tx`].
 
+mod file_http;
+mod given_http;
 pub(crate) mod http;
 pub(crate) mod particulars;
 pub(crate) mod store;
@@ -15,13 +17,13 @@ mod thread_store;
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel_async::AsyncPgConnection;
 use serde_json::value::RawValue;
 
 use self::submission::Submission;
 use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::credentials::codes::{AccessCode, Reference};
+use crate::auth::credentials::keys::Purpose;
 use crate::auth::policy::{self, Action};
 use crate::coa::{Event as Start, Key, Language, Matter, Policy, Texts};
 use crate::db::{Caller, Tx};
@@ -32,6 +34,7 @@ use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
 
 pub use self::store::{Filter, list};
+pub(crate) use self::store::{Judged, copy_walls, follow_category, judge, of_case, said};
 
 text_enum! {
     /// How far the handling of a complaint has come.
@@ -197,7 +200,8 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
     let planned = plan(policy, submission, clock_start, received_at);
     let acknowledge_by =
         planned.iter().find(|p| p.name == deadlines::name::ACKNOWLEDGEMENT).map_or(clock_start, |p| p.due_at);
-    let digest = submission.digest()?;
+    // Keyed, so that whoever reads the database cannot try out what somebody may have said.
+    let digest = temwen.keys.digest(Purpose::IdempotencyKey, &[b"submission", &submission.digest()?]);
 
     for _ in 0..TRIES {
         let id = ComplaintId::new();
@@ -221,7 +225,7 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
             .with("channel", submission.channel.as_str())
             .with("category", submission.category.as_str());
         let caller = Caller { about: Some(id), ..caller.clone() };
-        let store = async |conn: &AsyncPgConnection| {
+        let store = async |conn: &_| {
             let (stored, started) = futures_util::join!(
                 store::insert(conn, &new),
                 deadlines::start_for_complaint(conn, id, MatterId::from(id.uuid()), &planned)
@@ -323,7 +327,7 @@ pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<(
         return Err(Error::forbidden());
     }
     let entry = Event::complaint_read(What::ComplaintRead, id);
-    let read = async |conn: &AsyncPgConnection| {
+    let read = async |conn: &_| {
         let (complaint, said) = futures_util::join!(store::find(conn, id), store::said(conn, id));
         Ok(complaint?.zip(said?))
     };

@@ -1,11 +1,13 @@
-//! What a complaint looks like on the wire, and how it is checked: every fault is named at once.
+//! How a complaint is checked: every fault is named at once.
 
 use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Precision;
+use super::given_http::{
+    AllegedGiven, ConsentGiven, IncidentGiven, ReporterGiven, SubjectGiven, SubmitComplaint, VictimGiven,
+    WitnessGiven,
+};
 use super::particulars::{
     Alleged, Consent, Contact, Identities, Incident, Particulars, ReporterIdentity, Risk, Subject,
     SubjectIdentity, Victim, Witness,
@@ -19,157 +21,6 @@ use crate::values::{Email, Faults, Line, Words};
 const MOST: usize = 50;
 /// Nobody complains today of what happened before this year.
 const EARLIEST_YEAR: i32 = 1900;
-
-/// What a complainant sends. Only `channel` and `narrative` are required.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({
-    "channel": "web_form", "language": "ht", "narrative": "Yon ofisye te frape frè m nan pòt mache a.",
-    "reported_category": "serious_misconduct",
-    "incident": {"from": "2026-11-02", "precision": "day", "department": "HT-OU", "commune": "Cité Soleil"},
-    "anonymity": "anonymous", "allegations": [{"type": "physical_assault"}]
-}))]
-pub(super) struct SubmitComplaint {
-    /// Made by the client: the same complaint sent twice is stored once.
-    submission_id: Option<Uuid>,
-    /// The way it came; a word of the policy.
-    channel: String,
-    /// `ht`, `fr`, `en` or `es`; from `Accept-Language` unless given.
-    language: Option<String>,
-    /// What happened, in the reporter's own words: up to 65536 bytes, kept exactly as sent.
-    narrative: String,
-    /// What the reporter takes it for; a word of the policy.
-    reported_category: Option<String>,
-    /// When and where it happened.
-    incident: Option<IncidentGiven>,
-    /// How far the reporter is known; a word of the policy.
-    anonymity: Option<String>,
-    /// Who hands it in.
-    reporter: Option<ReporterGiven>,
-    /// Those it was done to.
-    #[serde(default)]
-    victims: Vec<VictimGiven>,
-    /// Those who are accused.
-    #[serde(default)]
-    subjects: Vec<SubjectGiven>,
-    /// Those who saw it.
-    #[serde(default)]
-    witnesses: Vec<WitnessGiven>,
-    /// What is alleged, in words of the policy.
-    #[serde(default)]
-    allegations: Vec<AllegedGiven>,
-    /// What may be done with it.
-    #[serde(default)]
-    consents: Vec<ConsentGiven>,
-    /// The danger that the reporter sees.
-    risk: Option<RiskGiven>,
-    /// When a device recorded it.
-    captured_at: Option<DateTime<Utc>>,
-}
-
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct IncidentGiven {
-    /// The day, or any day of the month or year that is known.
-    from: Option<NaiveDate>,
-    /// The last day, if it took longer.
-    to: Option<NaiveDate>,
-    /// How exactly that is known; `day` unless given.
-    precision: Option<Precision>,
-    /// ISO 3166-2 code of the department.
-    department: Option<String>,
-    /// The commune.
-    commune: Option<String>,
-    /// Where exactly.
-    place: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ReporterGiven {
-    /// What they have to do with it; a word of the policy.
-    relation: Option<String>,
-    /// Their name.
-    name: Option<String>,
-    /// How to reach them.
-    contact: Option<ContactGiven>,
-}
-
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ContactGiven {
-    /// A telephone number.
-    phone: Option<String>,
-    /// An e-mail address.
-    email: Option<String>,
-    /// When it is safe to call or write.
-    safe_times: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct VictimGiven {
-    /// A word of the policy.
-    sex: Option<String>,
-    /// A word of the policy, such as `15-17`.
-    age_band: Option<String>,
-    /// Their name.
-    name: Option<String>,
-    /// Words of the policy.
-    #[serde(default)]
-    vulnerabilities: Vec<String>,
-}
-
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct SubjectGiven {
-    /// Their name.
-    name: Option<String>,
-    /// The number on the badge.
-    service_number: Option<String>,
-    /// ISO 3166-1 alpha-2 code of their country.
-    country: Option<String>,
-    /// Their unit.
-    unit: Option<String>,
-    /// Their rank.
-    rank: Option<String>,
-    /// What they looked like.
-    description: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct WitnessGiven {
-    /// Their name.
-    name: Option<String>,
-    /// Who they are.
-    description: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct AllegedGiven {
-    /// A word of the policy.
-    r#type: String,
-}
-
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ConsentGiven {
-    /// A word of the policy.
-    purpose: String,
-    /// Whether it was granted.
-    granted: bool,
-}
-
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RiskGiven {
-    /// A word of the policy.
-    retaliation: Option<String>,
-    /// In the reporter's words.
-    note: Option<String>,
-}
 
 /// What a complaint is checked against.
 pub(super) struct Against<'a> {
@@ -210,6 +61,44 @@ impl Checks<'_> {
         self.faults.take_some(pointer, text, Words::parse).map(|words| words.as_str().to_owned())
     }
 
+    fn channel(&mut self, channel: &str, submitter: Submitter) -> Option<String> {
+        let detail = if !self.policy.knows(Vocabulary::Channel, channel) {
+            "is not one of the policy's channels"
+        } else if self.policy.channel_is_open(channel, submitter) {
+            return Some(channel.to_owned());
+        } else {
+            "is a channel of officers; use web_form"
+        };
+        self.faults.add("/channel", detail);
+        None
+    }
+
+    fn language(&mut self, code: Option<&str>, otherwise: Language) -> Option<Language> {
+        let Some(code) = code else { return Some(otherwise) };
+        let exact = Language::ALL.into_iter().find(|language| language.as_str() == code);
+        self.faults.take("/language", exact.ok_or("must be ht, fr, en or es"))
+    }
+
+    fn allegations(&mut self, given: Vec<AllegedGiven>) -> Vec<Alleged> {
+        let mut allegations = Vec::with_capacity(given.len());
+        for (index, given) in given.into_iter().enumerate() {
+            let pointer = format!("/allegations/{index}/type");
+            let word = self.word(&pointer, Vocabulary::AllegationType, Some(given.r#type));
+            allegations.extend(word.map(|word| Alleged { r#type: word }));
+        }
+        allegations
+    }
+
+    fn consents(&mut self, given: Vec<ConsentGiven>) -> Vec<Consent> {
+        let mut consents = Vec::with_capacity(given.len());
+        for (index, given) in given.into_iter().enumerate() {
+            let pointer = format!("/consents/{index}/purpose");
+            let word = self.word(&pointer, Vocabulary::ConsentPurpose, Some(given.purpose));
+            consents.extend(word.map(|purpose| Consent { purpose, granted: given.granted }));
+        }
+        consents
+    }
+
     fn at_most<T>(&mut self, pointer: &str, list: &mut Vec<T>) {
         if list.len() > MOST {
             self.faults.add(pointer, format!("must be at most {MOST}"));
@@ -229,22 +118,8 @@ impl SubmitComplaint {
         checks.at_most("/allegations", &mut self.allegations);
         checks.at_most("/consents", &mut self.consents);
 
-        let channel = if !policy.knows(Vocabulary::Channel, &self.channel) {
-            checks.faults.add("/channel", "is not one of the policy's channels");
-            None
-        } else if policy.channel_is_open(&self.channel, against.submitter) {
-            Some(self.channel)
-        } else {
-            checks.faults.add("/channel", "is a channel of officers; use web_form");
-            None
-        };
-        let language = match self.language.as_deref() {
-            None => Some(against.language),
-            Some(code) => {
-                let exact = Language::ALL.into_iter().find(|language| language.as_str() == code);
-                checks.faults.take("/language", exact.ok_or("must be ht, fr, en or es"))
-            }
-        };
+        let channel = checks.channel(&self.channel, against.submitter);
+        let language = checks.language(self.language.as_deref(), against.language);
         let narrative = checks.faults.take("/narrative", Words::parse(self.narrative));
         let reported_category =
             checks.word("/reported_category", Vocabulary::Category, self.reported_category);
@@ -260,24 +135,8 @@ impl SubmitComplaint {
             !future
         });
         let people = People::parse(&mut checks, self.victims, self.subjects, self.witnesses);
-        let mut allegations = Vec::with_capacity(self.allegations.len());
-        for (index, given) in self.allegations.into_iter().enumerate() {
-            let word = checks.word(
-                &format!("/allegations/{index}/type"),
-                Vocabulary::AllegationType,
-                Some(given.r#type),
-            );
-            allegations.extend(word.map(|word| Alleged { r#type: word }));
-        }
-        let mut consents = Vec::with_capacity(self.consents.len());
-        for (index, given) in self.consents.into_iter().enumerate() {
-            let word = checks.word(
-                &format!("/consents/{index}/purpose"),
-                Vocabulary::ConsentPurpose,
-                Some(given.purpose),
-            );
-            consents.extend(word.map(|purpose| Consent { purpose, granted: given.granted }));
-        }
+        let allegations = checks.allegations(self.allegations);
+        let consents = checks.consents(self.consents);
         let risk = self.risk.map(|given| Risk {
             retaliation: checks.word("/risk/retaliation", Vocabulary::RiskLevel, given.retaliation),
             note: checks.words("/risk/note", given.note),
@@ -423,7 +282,7 @@ impl ReporterGiven {
 }
 
 /// Victims, subjects and witnesses, each apart from their names.
-#[derive(Default, Serialize)]
+#[derive(Default)]
 struct People {
     victims: Vec<Victim>,
     victim_names: Vec<Option<String>>,

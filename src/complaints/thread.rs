@@ -14,6 +14,7 @@ use crate::auth::credentials::tokens::{Claims, Kind as TokenKind};
 use crate::auth::policy::Action;
 use crate::coa::{Key, Language, Policy, Status as PublicStatus, Texts};
 use crate::db::{Caller, Tx};
+use crate::deadlines;
 use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
 use crate::values::{ComplaintId, MatterId, MessageId, SessionId, UserId, Words, text_enum};
@@ -221,6 +222,11 @@ pub async fn write_as_officer(
     let complaint = lock(tx, complaint).await?;
     tx.allow(Action::WriteToReporter)?;
     let message = send_to_reporter(tx, &complaint, kind, words.as_str()).await?;
+    if kind == MessageKind::Message {
+        // A question is no answer; anything else that an officer writes tells the reporter how it goes on.
+        deadlines::meet_for_complaint(tx, complaint.id, complaint.matter_id, deadlines::name::FEEDBACK)
+            .await?;
+    }
     Ok((message, complaint.matter_id))
 }
 

@@ -14,7 +14,8 @@ use crate::audit::{Event, What};
 use crate::auth::policy::{self, Action};
 use crate::coa::{Language, Status as PublicStatus};
 use crate::error::{Error, Result};
-use crate::http::extract::{AcceptLanguage, Anyone, Body, Params, Reporter, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{AcceptLanguage, Params, Reporter, SignedIn, Stranger};
 use crate::http::idempotency::{self, Created, IdempotencyKey};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
@@ -55,11 +56,14 @@ struct ThreadToken {
 }
 
 /// Open your thread, with reference and access code instead of an account.
-#[utoipa::path(tag = "reporter", security(()), responses((status = 201, body = ThreadToken, description = "It is open"), Refusal))]
+///
+/// A wrong reference and a wrong code answer alike, and in the same time. Failures slow the next attempts
+/// down.
+#[utoipa::path(tag = "reporter", security(()), request_body = OpenThread, responses((status = 201, body = ThreadToken, description = "It is open"), Refusal))]
 #[post("/reporter/sessions")]
 async fn open_thread(
     temwen: Data<Temwen>,
-    caller: Anyone,
+    caller: Stranger,
     request: HttpRequest,
     body: Body<OpenThread>,
 ) -> Result<HttpResponse> {
@@ -96,6 +100,9 @@ struct StandingView {
 }
 
 /// Read where your complaint stands, and when you hear next.
+///
+/// The status in plain words, in the reporter's language, and the date by which they hear next. Nothing is
+/// said of who works on it.
 #[utoipa::path(tag = "reporter", security(("reporter" = [])),
     params(("Accept-Language" = Option<String>, Header, description = "`ht`, `fr`, `en` or `es`; the complaint's own language unless given")),
     responses((status = 200, body = StandingView, description = "Where it stands"), Refusal))]
@@ -157,12 +164,13 @@ impl MessageView {
             kind,
             text,
             sent_at,
-            author_id: author_id.filter(|_| with_author).map(|id| id.uuid()),
+            author_id: author_id.filter(|_| with_author).map(super::super::values::UserId::uuid),
         }
     }
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListMessages {
     /// How many at most, 1 to 200; 50 unless given.
@@ -172,6 +180,8 @@ struct ListMessages {
 }
 
 /// List the messages of your thread, oldest first.
+///
+/// Both directions, the oldest first.
 #[utoipa::path(tag = "reporter", security(("reporter" = [])), params(ListMessages),
     responses((status = 200, body = Items<MessageView>, description = "A page of messages"), Refusal))]
 #[get("/reporter/messages")]
@@ -210,7 +220,9 @@ struct WriteAsReporter {
 }
 
 /// Write to those who work on your complaint.
-#[utoipa::path(tag = "reporter", security(("reporter" = [])),
+///
+/// For what comes to mind later: the complaint itself is never changed. A message is never changed either.
+#[utoipa::path(tag = "reporter", security(("reporter" = [])), request_body = WriteAsReporter,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again")),
     responses((status = 201, body = MessageView, description = "Your message"), Refusal))]
 #[post("/reporter/messages")]
@@ -229,6 +241,8 @@ async fn write_as_reporter(
 }
 
 /// List the messages of a reporter's thread, oldest first. That you read them is recorded.
+///
+/// Both directions, the oldest first. That you read them is recorded.
 #[utoipa::path(tag = "complaints", security(("token" = [])), params(("id" = Uuid, Path, description = "Which complaint"), ListMessages),
     responses((status = 200, body = Items<MessageView>, description = "A page of messages"), Refusal))]
 #[get("/complaints/{id}/messages")]
@@ -274,7 +288,9 @@ struct WriteToReporter {
 }
 
 /// Write to the reporter.
-#[utoipa::path(tag = "complaints", security(("token" = [])),
+///
+/// The reporter finds it in their thread; nothing is sent by mail or telephone. A message is never changed.
+#[utoipa::path(tag = "complaints", security(("token" = [])), request_body = WriteToReporter,
     params(("id" = Uuid, Path, description = "Which complaint"), ("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again")),
     responses((status = 201, body = MessageView, description = "The message"), Refusal))]
 #[post("/complaints/{id}/messages")]

@@ -25,12 +25,14 @@ pub struct Key<'a> {
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = kept, check_for_backend(diesel::pg::Pg))]
 pub struct FirstAnswer {
-    /// SHA-256 of the body that was sent.
+    /// Keyed digest of the body that was sent.
     pub body_digest: Vec<u8>,
     /// The HTTP status.
     pub status: i16,
     /// The version of what was made.
     pub etag: Option<String>,
+    /// Where what was made is.
+    pub location: Option<String>,
     /// The answer's body.
     pub body: String,
 }
@@ -75,6 +77,7 @@ pub async fn keep(tx: &mut Tx, key: &Key<'_>, answer: FirstAnswer, matter: Optio
         kept::body_digest.eq(answer.body_digest),
         kept::status.eq(answer.status),
         kept::etag.eq(answer.etag),
+        kept::location.eq(answer.location),
         kept::body.eq(answer.body),
         kept::matter_id.eq(matter.map(MatterId::uuid)),
         kept::created_at.eq(tx.now()),

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use diesel::QueryResult;
 use diesel::migration::MigrationSource;
-use diesel::prelude::*;
+use diesel::sql_types as sql;
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
 use super::pool::Connect;
+use super::statement::{Bare, Text};
 use crate::{Error, Result};
 
 /// The migrations, embedded in the binary.
@@ -16,10 +18,11 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// Only one process migrates at a time.
 const LOCK: &str = "select pg_advisory_lock(8394120)";
 
-diesel::table! {
-    __diesel_schema_migrations (version) {
-        version -> Text,
-    }
+struct Applied;
+impl Text for Applied {
+    const GIVEN: &'static str = "";
+    const SQL: &'static str = "select version::text from __diesel_schema_migrations";
+    type Row = sql::Text;
 }
 
 /// How a database's schema differs from the one that this build knows.
@@ -57,7 +60,7 @@ pub fn known() -> Result<Vec<String>> {
 
 /// The versions that a database has.
 pub(super) async fn applied(mut conn: &AsyncPgConnection) -> QueryResult<Vec<String>> {
-    __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(&mut conn).await
+    Bare::new(Applied).load(&mut conn).await
 }
 
 /// Whether the versions `found` in a database are those that this build knows.

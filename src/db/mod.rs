@@ -80,6 +80,10 @@ impl Db {
     ///
     /// The entry is written only if its object can be seen by the caller when the statement is done: this is how a
     /// submission that turns out to be a repetition leaves no second entry. `None` means that nothing happened.
+    ///
+    /// All that `statement` asks must be polled together: the commit is on its way behind it, and a question asked after
+    /// an answer would find the transaction over, nobody acting and so nothing to be seen. For steps that depend on each
+    /// other there is [`Db::write`].
     pub async fn write_at_once<T>(
         &self,
         caller: &Caller,

@@ -169,6 +169,7 @@ diesel::table! {
         body_digest -> Bytea,
         status -> Int2,
         etag -> Nullable<Text>,
+        location -> Nullable<Text>,
         body -> Text,
         matter_id -> Nullable<Uuid>,
         created_at -> Timestamptz,

@@ -195,7 +195,7 @@ impl Tx {
         // If the entries are refused, the commit behind them ends the transaction without effect, and the first
         // result says so.
         let (recorded, committed) = join!(audit::append(conn, &entries), commit(conn));
-        let outcome = recorded.and_then(|()| committed).map_err(refused);
+        let outcome = recorded.and(committed).map_err(refused);
         self.done(outcome.is_ok());
         outcome
     }

@@ -10,7 +10,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{Deadline, Filter};
 use crate::auth::policy::{self, Action};
 use crate::error::{Error, Result};
-use crate::http::extract::{Body, IfMatch, Params, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{IfMatch, Params, SignedIn};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
 use crate::http::versioned;
@@ -103,6 +104,7 @@ impl DeadlineView {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListDeadlines {
     /// Only missed ones (`true`) or only others (`false`).
@@ -120,6 +122,8 @@ struct ListDeadlines {
 }
 
 /// List deadlines across the matters that you may know of, the earliest due first.
+///
+/// The earliest due first, of all matters that the caller may know of.
 #[utoipa::path(tag = "deadlines", security(("token" = [])), params(ListDeadlines),
     responses((status = 200, body = Items<DeadlineView>, description = "A page of deadlines"), Refusal))]
 #[get("/deadlines")]
@@ -164,7 +168,10 @@ struct PauseDeadline {
 }
 
 /// Pause a deadline, with a reason.
-#[utoipa::path(tag = "deadlines", security(("token" = [])),
+///
+/// Only those that the policy lets pause. The time that passes until it is resumed is added to the date on
+/// which it is due.
+#[utoipa::path(tag = "deadlines", security(("token" = [])), request_body = PauseDeadline,
     params(("id" = Uuid, Path, description = "Which deadline"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = DeadlineView, description = "The paused deadline"), Refusal))]
 #[post("/deadlines/{id}/pause")]
@@ -184,6 +191,8 @@ async fn pause_deadline(
 }
 
 /// Let a paused deadline run on; it is due later by as long as it rested.
+///
+/// The date on which it is due moves by the time for which it was paused.
 #[utoipa::path(tag = "deadlines", security(("token" = [])),
     params(("id" = Uuid, Path, description = "Which deadline"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = DeadlineView, description = "The running deadline"), Refusal))]

@@ -320,12 +320,12 @@ pub async fn due(
     let open = || deadlines::met_at.is_null().and(deadlines::cancelled_at.is_null());
     match filter.overdue {
         Some(true) => {
-            query = query.filter(open().and(deadlines::paused_at.is_null()).and(deadlines::due_at.lt(now)))
+            query = query.filter(open().and(deadlines::paused_at.is_null()).and(deadlines::due_at.lt(now)));
         }
         Some(false) => {
             query = query.filter(
                 deadlines::due_at.ge(now).or(diesel::dsl::not(open())).or(deadlines::paused_at.is_not_null()),
-            )
+            );
         }
         None => {}
     }

@@ -42,7 +42,7 @@ pub struct Account {
 /// Makes accounts and complaints, unless they are there already.
 pub async fn prepare(temwen: &Temwen) -> Result<Demo, Failed> {
     let caller = Caller::system(WHO);
-    let anybody = temwen.db.read(&caller, async |conn| users::list(conn, None, 1).await).await?;
+    let anybody = temwen.db.read(&caller, async |conn| users::list(conn, None, None, None, 1).await).await?;
     if !anybody.is_empty() {
         let email = email(Role::TriageOfficer, None);
         let ours = temwen.db.read(&caller, async |conn| users::find_by_email(conn, &email).await).await?;

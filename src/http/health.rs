@@ -22,6 +22,8 @@ struct Well {
 }
 
 /// Whether the process lives.
+///
+/// Asks nobody else, so it also answers while the database is away.
 #[utoipa::path(tag = "register", security(()), responses((status = 200, body = Well, description = "It lives"), Refusal))]
 #[get("/health")]
 async fn health() -> HttpResponse {
@@ -29,6 +31,8 @@ async fn health() -> HttpResponse {
 }
 
 /// Whether it can answer: the database is there and has the schema that this build knows.
+///
+/// Answers 503 with `Retry-After` otherwise, and then a load balancer should send requests elsewhere.
 #[utoipa::path(tag = "register", security(()), responses((status = 200, body = Well, description = "It can answer"), Refusal))]
 #[get("/ready")]
 async fn ready(temwen: Data<Temwen>) -> Result<HttpResponse> {
@@ -37,6 +41,9 @@ async fn ready(temwen: Data<Temwen>) -> Result<HttpResponse> {
 }
 
 /// The public keys of access tokens (RFC 7517).
+///
+/// Whoever gets an access token can verify it with these, without asking Temwen. Every key that still
+/// verifies is listed; the newest signs.
 #[utoipa::path(tag = "register", security(()),
     responses((status = 200, body = Object, description = "A JSON Web Key Set", example = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "…", "x": "…", "use": "sig", "alg": "EdDSA"}]})), Refusal))]
 #[get("/.well-known/jwks.json")]

@@ -6,7 +6,6 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use aws_lc_rs::digest;
 use serde::Serialize;
 use std::future::{Ready, ready};
 
@@ -116,10 +115,12 @@ pub async fn once<T: Serialize>(
     let actor = caller.actor.identity().name;
     let Some(key) = key.digest(&temwen.keys, &actor) else {
         let created = temwen.db.write(caller, operation, work).await?;
-        return render(created.status, created.version, created.location.as_deref(), &json(&created.body)?);
+        let answer = json(&created.body)?;
+        return Ok(render(created.status, created.version, created.location.as_deref(), &answer));
     };
     let key = Key { actor: &actor, operation, digest: &key };
-    let body_digest = digest::digest(&digest::SHA256, body).as_ref().to_vec();
+    // Keyed, because a body may hold a password or somebody's words: a plain digest would let them be guessed.
+    let body_digest = temwen.keys.digest(Purpose::IdempotencyKey, &[b"body", body]).to_vec();
     let mut repeated = None;
     let outcome = temwen
         .db
@@ -141,6 +142,7 @@ pub async fn once<T: Serialize>(
                 body_digest: body_digest.clone(),
                 status: i16::try_from(created.status.as_u16()).unwrap_or(201),
                 etag: created.version.map(|version| version.to_string()),
+                location: created.location.clone(),
                 body: answer.clone(),
             };
             first_answers::keep(tx, &key, first, created.matter).await?;
@@ -148,15 +150,13 @@ pub async fn once<T: Serialize>(
         })
         .await;
     match (outcome, repeated) {
-        (Ok((status, version, location, answer)), _) => render(status, version, location.as_deref(), &answer),
+        (Ok((status, version, location, answer)), _) => {
+            Ok(render(status, version, location.as_deref(), &answer))
+        }
         (Err(_), Some(first)) => {
             let status = u16::try_from(first.status).ok().and_then(|code| StatusCode::from_u16(code).ok());
-            render(
-                status.unwrap_or(StatusCode::CREATED),
-                first.etag.and_then(|etag| etag.parse().ok()),
-                None,
-                &first.body,
-            )
+            let version = first.etag.and_then(|etag| etag.parse().ok());
+            Ok(render(status.unwrap_or(StatusCode::CREATED), version, first.location.as_deref(), &first.body))
         }
         (Err(error), None) => Err(error),
     }
@@ -166,12 +166,7 @@ fn json<T: Serialize>(body: &T) -> Result<String> {
     serde_json::to_string(body).map_err(Error::internal)
 }
 
-fn render(
-    status: StatusCode,
-    version: Option<i32>,
-    location: Option<&str>,
-    body: &str,
-) -> Result<HttpResponse> {
+fn render(status: StatusCode, version: Option<i32>, location: Option<&str>, body: &str) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     if let Some(version) = version {
         response.insert_header((header::ETAG, format!("\"{version}\"")));
@@ -179,5 +174,5 @@ fn render(
     if let Some(location) = location {
         response.insert_header((header::LOCATION, location));
     }
-    Ok(response.content_type("application/json").body(body.to_owned()))
+    response.content_type("application/json").body(body.to_owned())
 }

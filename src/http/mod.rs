@@ -1,5 +1,6 @@
 //! Everything that knows HTTP and nothing of complaints.
 
+pub mod body;
 pub mod extract;
 mod health;
 pub mod idempotency;
@@ -15,7 +16,9 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpResponse, web};
 use serde::Serialize;
 use utoipa::OpenApi as _;
+use utoipa::openapi::schema::Array;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa_actix_web::{AppExt as _, scope};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -30,20 +33,21 @@ use crate::{cases, coa, complaints, deadlines, users};
         description = "The register of misconduct complaints and cases of an international security mission.\n\n\
             Every answer that is not 2xx or 304 is `application/problem+json` (RFC 9457). Changes need `If-Match` with the version \
             that was seen. What a caller may not know of answers 404, with the same body as what does not exist.",
-        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        license(name = "Apache-2.0", url = "https://www.apache.org/licenses/LICENSE-2.0"),
         contact(name = "The Temwen project", url = "https://temwen.example/")
     ),
     servers((url = "http://127.0.0.1:8080", description = "A server started with `temwen serve`")),
     tags(
-        (name = "complaints", description = "Handing in a complaint, and officers reading and acknowledging it."),
-        (name = "reporter", description = "The reporter's own thread, with reference and access code instead of an account."),
         (name = "cases", description = "Working on a case, from triage on."),
+        (name = "complaints", description = "Handing in a complaint, and officers reading and acknowledging it."),
         (name = "deadlines", description = "Clocks across matters."),
         (name = "proposals", description = "Changes that wait for a second officer."),
+        (name = "register", description = "The register itself: policy, health, keys."),
+        (name = "reporter", description = "The reporter's own thread, with reference and access code instead of an account."),
         (name = "sessions", description = "Signing in and staying signed in."),
-        (name = "users", description = "Accounts."),
-        (name = "register", description = "The register itself: policy, health, keys.")
+        (name = "users", description = "Accounts.")
     ),
+    components(schemas(problem::Problem)),
     modifiers(&Security)
 )]
 struct Base;
@@ -118,8 +122,15 @@ where
         .split_for_parts()
 }
 
-/// What the generator leaves out: each operation's summary and description, split at the first blank line of its text.
-fn polish(document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+/// What the generator leaves undone: a page of a list repeats what an item is instead of naming it.
+fn polish(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let schemas = document.components.iter_mut().flat_map(|components| components.schemas.iter_mut());
+    for (name, schema) in schemas {
+        if let (Some(item), RefOr::T(Schema::Object(page))) = (name.strip_prefix("Items_"), schema) {
+            let items = Array::new(Ref::from_schema_name(item));
+            page.properties.insert("items".to_owned(), RefOr::T(Schema::Array(items)));
+        }
+    }
     document
 }
 

@@ -72,12 +72,12 @@ impl Background {
     }
 }
 
-/// Takes `step` again and again, with a `pause` after each. One that fails is taken again like the others.
+/// Takes the step `name` again and again, with a `pause` after each. One that fails is taken again like the others.
 fn again<F, T, E>(
     name: &'static str,
     pause: Duration,
     stop: &Stop,
-    step: impl Fn() -> F + 'static,
+    take: impl Fn() -> F + 'static,
 ) -> JoinHandle<()>
 where
     F: Future<Output = std::result::Result<T, E>>,
@@ -87,7 +87,7 @@ where
     actix_web::rt::spawn(async move {
         while !stop.is_set() {
             let span = tracing::info_span!("background", step = name);
-            if let Err(error) = step().instrument(span.clone()).await {
+            if let Err(error) = take().instrument(span.clone()).await {
                 metrics::counter!("temwen_background_failures_total", "step" => name).increment(1);
                 let error: &(dyn StdError + 'static) = &error;
                 span.in_scope(|| tracing::warn!(error, "a step failed; it will be taken again"));

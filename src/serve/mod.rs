@@ -42,12 +42,11 @@ pub async fn run(settings: Serve) -> Result<(), Failed> {
     let stop =
         signals::listen().map_err(|error| Failed::because("the signals to stop cannot be heard", &error))?;
     // A given database may have many servers; a data directory has one.
-    let _lock = match given(&settings.database)? {
-        Some(_) => None,
-        None => {
-            let data_dir = settings.database.data_dir.clone();
-            Some(blocking(move || lock_for_serving(&data_dir)).await?)
-        }
+    let _lock = if given(&settings.database)?.is_some() {
+        None
+    } else {
+        let data_dir = settings.database.data_dir.clone();
+        Some(blocking(move || lock_for_serving(&data_dir)).await?)
     };
     let front = listen(settings.listen, "--listen, TEMWEN_LISTEN")?;
     let metrics = match settings.metrics_listen {
@@ -96,13 +95,20 @@ async fn serve(opened: &Opened, settings: &Serve, doors: Doors, mut stop: Stop) 
     let mut server = application_server(opened, &backstage, doors.front, doors.workers, doors.connections)?;
     let handle = server.handle();
     let postgres = opened.private.as_ref().map(|private| Arc::clone(&private.postgres));
-    let background =
-        background::start(&backstage, postgres, counted.as_ref().map(|counted| counted.1.clone()), &stop);
+    let background = background::start(
+        &backstage,
+        postgres,
+        counted.as_ref().map(|counted| counted.numbers.clone()),
+        &stop,
+    );
 
     if let Some(demo) = &demo {
         say(&demo.accounts())?;
     }
     say(&format!("Temwen listens on http://{address}"))?;
+    if let Some(counted) = &counted {
+        say(&format!("Metrics are at http://{}/metrics", counted.address))?;
+    }
     if let Some(demo) = &demo {
         say(&demo.tour(address))?;
     }
@@ -117,8 +123,8 @@ async fn serve(opened: &Opened, settings: &Serve, doors: Doors, mut stop: Stop) 
         }
         ended = &mut server => ended,
     };
-    if let Some((handle, _)) = counted {
-        ServerHandle::stop(&handle, false).await;
+    if let Some(counted) = counted {
+        counted.handle.stop(false).await;
     }
     background.end().await;
     ended.map_err(|error| Failed::because("the server ended by itself", &error))
@@ -161,9 +167,17 @@ fn application_server(
     Ok(server.run())
 }
 
+/// The listener of the metrics, at work.
+struct Counted {
+    address: SocketAddr,
+    handle: ServerHandle,
+    numbers: PrometheusHandle,
+}
+
 /// Counts from now on, and answers `GET /metrics` on a listener of its own.
-fn serve_metrics(listener: TcpListener) -> Result<(ServerHandle, PrometheusHandle), Failed> {
+fn serve_metrics(listener: TcpListener) -> Result<Counted, Failed> {
     let could_not = "the metrics could not be started";
+    let address = listener.local_addr().map_err(|error| Failed::because(could_not, &error))?;
     let numbers = telemetry::start_metrics().map_err(|error| Failed::because(could_not, &error))?;
     let shown = numbers.clone();
     let application = move || {
@@ -185,7 +199,7 @@ fn serve_metrics(listener: TcpListener) -> Result<(ServerHandle, PrometheusHandl
         .run();
     let handle = server.handle();
     actix_web::rt::spawn(server);
-    Ok((handle, numbers))
+    Ok(Counted { address, handle, numbers })
 }
 
 /// Puts the policy in force on record, if it is another than last time.

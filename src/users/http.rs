@@ -14,7 +14,8 @@ use crate::auth::policy::{self, Action};
 use crate::auth::{Role, Seat};
 use crate::coa::Vocabulary;
 use crate::error::{Error, Result};
-use crate::http::extract::{Body, IfMatch, Params, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{IfMatch, Params, SignedIn};
 use crate::http::idempotency::{self, Created, IdempotencyKey};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
@@ -62,13 +63,18 @@ impl From<User> for UserView {
     }
 }
 
-fn allow(caller: &SignedIn) -> Result<()> {
-    if policy::allows(&caller.0.actor, Action::KeepUsers) { Ok(()) } else { Err(Error::forbidden()) }
+fn allow(caller: &SignedIn, action: Action) -> Result<()> {
+    if policy::allows(&caller.0.actor, action) { Ok(()) } else { Err(Error::forbidden()) }
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListUsers {
+    /// Only accounts with this role.
+    role: Option<Role>,
+    /// Only accounts that may sign in (`true`) or may not any more (`false`).
+    active: Option<bool>,
     /// How many at most, 1 to 200; 50 unless given.
     limit: Option<u32>,
     /// The cursor of the page before.
@@ -76,6 +82,8 @@ struct ListUsers {
 }
 
 /// List accounts, newest first.
+///
+/// For administrators, who see accounts and no case, and for those who give work to others.
 #[utoipa::path(tag = "users", security(("token" = [])), params(ListUsers), responses((status = 200, body = Items<UserView>, description = "A page of accounts"), Refusal))]
 #[get("/users")]
 async fn list_users(
@@ -84,10 +92,13 @@ async fn list_users(
     request: HttpRequest,
     query: Params<ListUsers>,
 ) -> Result<HttpResponse> {
-    allow(&caller)?;
-    let page = Page::parse(&temwen.keys, "users", query.0.limit, query.0.after.as_deref())?;
-    let rows =
-        temwen.db.read(&caller.0, async |conn| super::list(conn, page.after, page.rows()).await).await?;
+    allow(&caller, Action::ReadUsers)?;
+    let ListUsers { role, active, limit, after } = query.0;
+    let page = Page::parse(&temwen.keys, "users", limit, after.as_deref())?;
+    let rows = temwen
+        .db
+        .read(&caller.0, async |conn| super::list(conn, role, active, page.after, page.rows()).await)
+        .await?;
     Ok(page::answer(
         &temwen.keys,
         "users",
@@ -119,7 +130,9 @@ struct AddUser {
 }
 
 /// Make an account.
-#[utoipa::path(tag = "users", security(("token" = [])),
+///
+/// For administrators. The password is handed over in person and should be changed at the first sign-in.
+#[utoipa::path(tag = "users", security(("token" = [])), request_body = AddUser,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again")),
     responses((status = 201, body = UserView, description = "The new account"), Refusal))]
 #[post("/users")]
@@ -129,12 +142,12 @@ async fn add_user(
     key: IdempotencyKey,
     body: Body<AddUser>,
 ) -> Result<HttpResponse> {
-    allow(&caller)?;
+    allow(&caller, Action::KeepUsers)?;
     let AddUser { email, name, roles, country, seat, password } = body.value;
     let mut faults = Faults::default();
     let email = faults.take("/email", Email::parse(email));
     let name = faults.take("/name", Line::parse(name));
-    let rights = Rights::parse(&mut faults, &roles, country, seat, |code| {
+    let rights = Rights::parse(&mut faults, &roles, country, seat.as_deref(), |code| {
         temwen.policy.knows(Vocabulary::Country, code)
     });
     let (email, name, rights) =
@@ -151,11 +164,13 @@ async fn add_user(
 }
 
 /// Read an account.
+///
+/// For administrators and those who give work to others. Answers the version that goes into `If-Match` of a change.
 #[utoipa::path(tag = "users", security(("token" = [])), params(("id" = Uuid, Path, description = "Which account")),
     responses((status = 200, body = UserView, description = "The account"), Refusal))]
 #[get("/users/{id}")]
 async fn read_user(temwen: Data<Temwen>, caller: SignedIn, id: Path<UserId>) -> Result<HttpResponse> {
-    allow(&caller)?;
+    allow(&caller, Action::ReadUsers)?;
     let user = super::read_one(&temwen, &caller.0, *id).await?.ok_or_else(Error::not_found)?;
     Ok(versioned(user.version, &UserView::from(user)))
 }
@@ -177,7 +192,7 @@ struct ChangeUser {
 /// Change an account's name or rights.
 ///
 /// Access tokens issued before a change of rights are refused from then on; refreshing gives new ones.
-#[utoipa::path(tag = "users", security(("token" = [])),
+#[utoipa::path(tag = "users", security(("token" = [])), request_body = ChangeUser,
     params(("id" = Uuid, Path, description = "Which account"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = UserView, description = "The changed account"), Refusal))]
 #[patch("/users/{id}")]
@@ -188,7 +203,7 @@ async fn change_user(
     seen: IfMatch,
     body: Body<ChangeUser>,
 ) -> Result<HttpResponse> {
-    allow(&caller)?;
+    allow(&caller, Action::KeepUsers)?;
     let ChangeUser { name, roles, country, seat } = body.value;
     let mut faults = Faults::default();
     if name.is_none() && roles.is_none() {
@@ -199,7 +214,7 @@ async fn change_user(
     }
     let name = faults.take_some("/name", name, Line::parse);
     let rights = roles.and_then(|roles| {
-        Rights::parse(&mut faults, &roles, country, seat, |code| {
+        Rights::parse(&mut faults, &roles, country, seat.as_deref(), |code| {
             temwen.policy.knows(Vocabulary::Country, code)
         })
     });
@@ -221,7 +236,10 @@ struct DeactivateUser {
 }
 
 /// Deactivate an account. Its sessions end at once.
-#[utoipa::path(tag = "users", security(("token" = [])),
+///
+/// For administrators. Its sessions end at once, whatever their tokens say. What it did stays attributed to
+/// it; accounts are never deleted.
+#[utoipa::path(tag = "users", security(("token" = [])), request_body = DeactivateUser,
     params(("id" = Uuid, Path, description = "Which account"), ("If-Match" = String, Header, description = "The version that you saw")),
     responses((status = 200, body = UserView, description = "The deactivated account"), Refusal))]
 #[post("/users/{id}/deactivation")]
@@ -232,7 +250,7 @@ async fn deactivate_user(
     seen: IfMatch,
     body: Body<DeactivateUser>,
 ) -> Result<HttpResponse> {
-    allow(&caller)?;
+    allow(&caller, Action::KeepUsers)?;
     let reason = Reason::parse(&body.value.reason).map_err(|why| Error::fault("/reason", why))?;
     let user = temwen
         .db

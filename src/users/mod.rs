@@ -71,7 +71,7 @@ impl Rights {
         faults: &mut Faults,
         roles: &[String],
         country: Option<String>,
-        seat: Option<String>,
+        seat: Option<&str>,
         known_country: impl Fn(&str) -> bool,
     ) -> Option<Self> {
         let mut good = true;
@@ -84,24 +84,24 @@ impl Rights {
                 fault(&format!("/roles/{index}"), "is not a role");
             }
         }
-        let set = Roles::from_words(roles.iter().map(String::as_str));
+        let held = Roles::from_words(roles.iter().map(String::as_str));
         if roles.is_empty() {
             fault("/roles", "must name at least one role");
-        } else if roles.len() > 1 && set.iter().any(Role::stands_alone) {
+        } else if roles.len() > 1 && held.iter().any(Role::stands_alone) {
             fault(
                 "/roles",
                 "administrator, auditor, statistics_officer, national_authority and integration stand alone",
             );
         }
-        match (&country, set.has(Role::NationalAuthority)) {
+        match (&country, held.has(Role::NationalAuthority)) {
             (None, true) => fault("/country", "must be given for a national authority"),
             (Some(_), false) => fault("/country", "belongs to a national authority alone"),
             (Some(code), true) if !known_country(code) => {
-                fault("/country", "is not a contributing country of the policy")
+                fault("/country", "is not a contributing country of the policy");
             }
             _ => {}
         }
-        let seat = match (seat.as_deref(), set.has(Role::PanelMember)) {
+        let seat = match (seat, held.has(Role::PanelMember)) {
             (None, true) => {
                 fault("/seat", "must be given for a panel member");
                 None
@@ -119,7 +119,7 @@ impl Rights {
             }
             (None, false) => None,
         };
-        good.then_some(Self { roles: set, country, seat })
+        good.then_some(Self { roles: held, country, seat })
     }
 }
 

@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::sessions::{self, ACCESS_SECONDS, Ended, Pair, Session};
 use crate::auth::Role;
 use crate::error::{Error, Result};
-use crate::http::extract::{Anyone, Body, SignedIn};
+use crate::http::body::Body;
+use crate::http::extract::{SignedIn, Stranger};
 use crate::http::problem::Refusal;
 use crate::http::source;
 use crate::temwen::Temwen;
@@ -45,7 +46,7 @@ struct SignIn {
 /// Access and refresh token.
 #[derive(Serialize, ToSchema)]
 struct TokenPair {
-    /// A signed token (JWT, EdDSA) for the `Authorization` header.
+    /// A signed token (JWT, `EdDSA`) for the `Authorization` header.
     access_token: String,
     /// Always `Bearer`.
     token_type: &'static str,
@@ -65,11 +66,11 @@ impl From<Pair> for TokenPair {
 ///
 /// An unknown account and a wrong password answer alike, and in the same time. Failures slow the next attempts down;
 /// they never lock an account out for good.
-#[utoipa::path(tag = "sessions", security(()), responses((status = 201, body = TokenPair, description = "Signed in"), Refusal))]
+#[utoipa::path(tag = "sessions", security(()), request_body = SignIn, responses((status = 201, body = TokenPair, description = "Signed in"), Refusal))]
 #[post("/sessions")]
 async fn sign_in(
     temwen: Data<Temwen>,
-    caller: Anyone,
+    caller: Stranger,
     request: HttpRequest,
     body: Body<SignIn>,
 ) -> Result<HttpResponse> {
@@ -94,11 +95,11 @@ struct RefreshSession {
 /// Get a new pair of tokens.
 ///
 /// The refresh token is used up. One that is presented a second time ends the whole session.
-#[utoipa::path(tag = "sessions", security(()), responses((status = 201, body = TokenPair, description = "A new pair"), Refusal))]
+#[utoipa::path(tag = "sessions", security(()), request_body = RefreshSession, responses((status = 201, body = TokenPair, description = "A new pair"), Refusal))]
 #[post("/sessions/refresh")]
 async fn refresh_session(
     temwen: Data<Temwen>,
-    caller: Anyone,
+    caller: Stranger,
     body: Body<RefreshSession>,
 ) -> Result<HttpResponse> {
     let pair = sessions::refresh(&temwen, &caller.0, &body.value.refresh_token).await?;
@@ -128,6 +129,8 @@ struct SessionList {
 }
 
 /// List your own sessions.
+///
+/// Those of the account that asks, the newest first.
 #[utoipa::path(tag = "sessions", security(("token" = [])), responses((status = 200, body = SessionList, description = "Your sessions"), Refusal))]
 #[get("/sessions")]
 async fn list_sessions(temwen: Data<Temwen>, caller: SignedIn) -> Result<HttpResponse> {
@@ -144,6 +147,8 @@ async fn list_sessions(temwen: Data<Temwen>, caller: SignedIn) -> Result<HttpRes
 }
 
 /// Sign out.
+///
+/// The access token is refused from now on, although it has not expired, and so is the refresh token.
 #[utoipa::path(tag = "sessions", security(("token" = [])), responses((status = 204, description = "Signed out"), Refusal))]
 #[delete("/sessions/current")]
 async fn sign_out(temwen: Data<Temwen>, caller: SignedIn) -> Result<HttpResponse> {
@@ -158,6 +163,8 @@ async fn sign_out(temwen: Data<Temwen>, caller: SignedIn) -> Result<HttpResponse
 }
 
 /// End one of your sessions.
+///
+/// For a device that was lost or forgotten. Only a session of one's own account; others answer 404.
 #[utoipa::path(tag = "sessions", security(("token" = [])), params(("id" = Uuid, Path, description = "Which session")),
     responses((status = 204, description = "Ended"), Refusal))]
 #[delete("/sessions/{id}")]
@@ -185,6 +192,8 @@ struct OwnAccount {
 }
 
 /// Read your own account.
+///
+/// What the account that asks is called and trusted to do.
 #[utoipa::path(tag = "sessions", security(("token" = [])), responses((status = 200, body = OwnAccount, description = "Your account"), Refusal))]
 #[get("/me")]
 async fn read_own_account(temwen: Data<Temwen>, caller: SignedIn) -> Result<HttpResponse> {
@@ -214,7 +223,9 @@ struct ChangePassword {
 }
 
 /// Change your password. Your other sessions end.
-#[utoipa::path(tag = "sessions", security(("token" = [])), responses((status = 204, description = "Changed"), Refusal))]
+///
+/// Every other session of the account ends. A password that is easy to guess is refused.
+#[utoipa::path(tag = "sessions", security(("token" = [])), request_body = ChangePassword, responses((status = 204, description = "Changed"), Refusal))]
 #[put("/me/password")]
 async fn change_own_password(
     temwen: Data<Temwen>,

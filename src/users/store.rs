@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::sessions::{Ended, Session};
 use super::{NewUser, User, UserChange};
+use crate::auth::Role;
 use crate::db::Tx;
 use crate::db::schema::{refresh_tokens, sessions, users};
 use crate::error::{Error, Kind, Result};
@@ -69,10 +70,20 @@ pub(super) async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
 /// Accounts, newest first, after the one at `after`.
 pub async fn list(
     mut conn: &AsyncPgConnection,
+    role: Option<Role>,
+    active: Option<bool>,
     after: Option<(DateTime<Utc>, Uuid)>,
     rows: i64,
 ) -> QueryResult<Vec<User>> {
     let mut query = users::table.into_boxed();
+    if let Some(role) = role {
+        query = query.filter(users::roles.contains(vec![role.as_str()]));
+    }
+    match active {
+        Some(true) => query = query.filter(users::deactivated_at.is_null()),
+        Some(false) => query = query.filter(users::deactivated_at.is_not_null()),
+        None => {}
+    }
     if let Some((at, id)) = after {
         query = query.filter(
             users::created_at.lt(at).or(users::created_at.eq(at).and(users::id.lt(UserId::from(id)))),

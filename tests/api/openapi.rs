@@ -6,6 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+/// Changes that say all they have to say by their address.
+const BODILESS: [&str; 1] = ["POST /v1/deadlines/{id}/resumption"];
+
 /// The document that is served.
 fn document() -> Value {
     serde_json::to_value(temwen::http::openapi()).unwrap()
@@ -227,11 +230,18 @@ fn every_parameter_is_described() {
 fn every_body_has_an_example_and_refuses_unknown_fields() {
     let document = document();
     let mut faults = Vec::new();
-    for Operation { name, it, .. } in operations(&document) {
-        let Some(body) = it.get("requestBody") else { continue };
+    for Operation { name, method, it, .. } in operations(&document) {
+        let mut fault = |what: &str| faults.push(format!("{name} {what}"));
+        let Some(body) = it.get("requestBody") else {
+            if ["post", "put", "patch"].contains(&method.as_str()) && !BODILESS.contains(&&*name) {
+                fault(
+                    "takes no body: if it does, say request_body = TheType, for ours is not found by itself",
+                );
+            }
+            continue;
+        };
         let media = &body["content"]["application/json"];
         let schema = resolve(&document, &media["schema"]);
-        let mut fault = |what: &str| faults.push(format!("{name} {what}"));
         if schema.is_null() {
             fault("takes a body of no known shape: say request_body = TheType");
             continue;
@@ -310,5 +320,20 @@ fn no_reference_leads_nowhere_and_no_schema_stands_unused() {
             faults.push(format!("nobody uses the schema {name}"));
         }
     }
+    no_faults(&faults);
+}
+
+#[test]
+fn every_word_is_written_as_it_is_on_the_wire() {
+    let document = document();
+    let mut enums = Vec::new();
+    all(&document["components"]["schemas"], "enum", &mut enums);
+    assert!(enums.len() > 3, "only {} vocabularies were found", enums.len());
+    let words = enums.into_iter().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let faults: Vec<String> = words
+        .filter(|word| !word.chars().all(plain))
+        .map(|word| format!("{word} is a name of ours"))
+        .collect();
     no_faults(&faults);
 }

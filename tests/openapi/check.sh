@@ -41,7 +41,7 @@ cp client.ts typescript/
 echo "Python: a client of which every module can be imported"
 rm -rf python && mkdir python
 # The generator tidies up what it made with ruff, which it looks for in the path.
-PATH=$work/venv/bin:$PATH openapi-python-client generate --path "$document" --fail-on-warning --meta none \
+PATH=$work/venv/bin:$PATH venv/bin/python -m openapi_python_client generate --path "$document" --fail-on-warning --meta none \
     --output-path python/temwen_client >python/generated.log 2>&1 || { cat python/generated.log; exit 1; }
 operations=$(grep -c '^      operationId: ' "$document")
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=python venv/bin/python client.py "$operations"

@@ -1,0 +1,573 @@
+//! The program itself: started, asked, stopped and killed as its users and their machines do it.
+//!
+//! Belongs here: what only a process can show, such as exit codes, signals and what is printed. What it answers over HTTP
+//! is tested in `tests/api`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands")]
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use temwen::db::embedded::{Options, PrivatePostgres};
+use temwen::db::{Connect, Server as Given};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+const GOOD_PASSWORD: &str = "wooden kite over quiet harbour 42";
+
+/// A directory that Postgres's user can pass through, also where root runs the tests.
+fn directory() -> tempfile::TempDir {
+    tempfile::Builder::new()
+        .prefix("temwen-smoke")
+        .permissions(Permissions::from_mode(0o711))
+        .tempdir()
+        .unwrap()
+}
+
+fn temwen(arguments: &[&str], data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_temwen"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TEMWEN_") || name == "DATABASE_URL" {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if !arguments.iter().any(|argument| matches!(*argument, "openapi" | "--help")) {
+        command.env("TEMWEN_DATA_DIR", data_dir);
+    }
+    command
+}
+
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs a command to its end, with `input`.
+fn run(command: &mut Command, input: &str) -> Ended {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    // One that ends before it reads is none the worse for it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn add_user(data_dir: &Path, more: &[&str], password: &str) -> Ended {
+    let arguments: Vec<&str> =
+        ["add-user", "--password-stdin"].into_iter().chain(more.iter().copied()).collect();
+    run(&mut temwen(&arguments, data_dir), password)
+}
+
+/// A server at work, stopped when dropped.
+struct Server {
+    child: Child,
+    address: String,
+    metrics: Option<String>,
+    /// What it printed before it listened.
+    before: String,
+    after: Receiver<String>,
+    log: thread::JoinHandle<String>,
+}
+
+fn serve(data_dir: &Path, more: &[&str]) -> Server {
+    let arguments: Vec<&str> =
+        ["serve", "--listen", "127.0.0.1:0"].into_iter().chain(more.iter().copied()).collect();
+    serve_with(temwen(&arguments, data_dir))
+}
+
+fn serve_with(mut command: Command) -> Server {
+    let mut child = command.spawn().unwrap();
+    let mut err = child.stderr.take().unwrap();
+    let log = thread::spawn(move || {
+        let mut text = String::new();
+        err.read_to_string(&mut text).unwrap();
+        text
+    });
+    let (send, after) = channel();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    let mut before = String::new();
+    loop {
+        let Ok(line) = after.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            panic!("it did not listen: {} {:?}", log.join().unwrap(), child.wait());
+        };
+        match line.strip_prefix("Temwen listens on http://") {
+            Some(address) => {
+                let address = address.to_owned();
+                let metrics = command.get_args().any(|argument| argument == "--metrics-listen").then(|| {
+                    let line = after.recv_timeout(PATIENCE).unwrap();
+                    line.strip_prefix("Metrics are at http://")
+                        .unwrap()
+                        .trim_end_matches("/metrics")
+                        .to_owned()
+                });
+                return Server { child, address, metrics, before, after, log };
+            }
+            None => before += &(line + "\n"),
+        }
+    }
+}
+
+impl Server {
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().unwrap())
+    }
+
+    fn ends(&mut self) -> ExitStatus {
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(since.elapsed() < PATIENCE, "it does not end");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Told to stop: its exit code and its log.
+    fn stop(mut self, signal: Signal) -> (i32, String) {
+        kill(self.pid(), signal).unwrap();
+        let code = self.ends().code().unwrap();
+        let log = std::mem::replace(&mut self.log, thread::spawn(String::new));
+        (code, log.join().unwrap())
+    }
+
+    fn kill(mut self) {
+        kill(self.pid(), Signal::SIGKILL).unwrap();
+        self.ends();
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let (status, text) = ask(&self.address, method, path, body).unwrap();
+        (status, serde_json::from_str(&text).unwrap())
+    }
+
+    fn get(&self, path: &str) -> u16 {
+        self.ask("GET", path, &Value::Null).0
+    }
+
+    fn sign_in(&self, email: &str, password: &str) -> u16 {
+        self.ask("POST", "/v1/sessions", &json!({ "email": email, "password": password })).0
+    }
+
+    fn submit(&self, narrative: &str) -> Value {
+        let (status, receipt) =
+            self.ask("POST", "/v1/complaints", &json!({ "channel": "web_form", "narrative": narrative }));
+        assert_eq!(status, 201, "{receipt}");
+        receipt
+    }
+
+    fn opens_thread_of(&self, receipt: &Value) -> u16 {
+        let body = json!({ "reference": receipt["reference"], "access_code": receipt["access_code"] });
+        self.ask("POST", "/v1/reporter/sessions", &body).0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill(self.pid(), Signal::SIGTERM);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// One request on a connection of its own.
+fn ask(address: &str, method: &str, path: &str, body: &Value) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    assert!(!head.to_lowercase().contains("transfer-encoding"), "this client knows no chunks");
+    Ok((status, body.to_owned()))
+}
+
+fn postmaster(data_dir: &Path) -> Option<Pid> {
+    let text = fs::read_to_string(data_dir.join("postgres/postmaster.pid")).ok()?;
+    text.lines().next()?.parse().ok().map(Pid::from_raw)
+}
+
+fn is_gone(pid: Pid) -> bool {
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(5) {
+        // Dead, or dead and not yet buried by whoever inherited it.
+        let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        if state.is_empty() || state.contains(") Z ") {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+#[test]
+fn it_starts_answers_stops_and_finds_everything_as_it_was() {
+    let place = directory();
+    let data_dir = place.path().join("data");
+    let server = serve(&data_dir, &["--metrics-listen", "127.0.0.1:0"]);
+    assert_eq!((server.get("/health"), server.get("/ready")), (200, 200));
+    let receipt = server.submit("A story that must be there tomorrow.");
+    let metrics = ask(server.metrics.as_ref().unwrap(), "GET", "/metrics", &Value::Null).unwrap();
+    assert!(metrics.1.contains("temwen_requests_total{"), "{}", metrics.1);
+    for key in fs::read_dir(data_dir.join("keys")).unwrap() {
+        assert_eq!(key.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let postgres = postmaster(&data_dir).unwrap();
+    let (code, log) = server.stop(Signal::SIGTERM);
+    assert_eq!(code, 0, "{log}");
+    assert!(is_gone(postgres));
+    assert!(!log.contains("story") && !log.contains("127.0.0.1:0"), "{log}");
+    assert!(!log.contains(receipt["reference"].as_str().unwrap()), "{log}");
+
+    let server = serve(&data_dir, &[]);
+    assert_eq!(server.opens_thread_of(&receipt), 201);
+    let (code, log) = server.stop(Signal::SIGINT);
+    assert_eq!(code, 0);
+    assert!(!log.contains("a policy took effect"), "it was in force before: {log}");
+}
+
+#[test]
+fn a_second_server_on_one_data_directory_says_so_and_ends() {
+    let place = directory();
+    let server = serve(place.path(), &[]);
+    let second = run(&mut temwen(&["serve", "--listen", "127.0.0.1:0"], place.path()), "");
+    assert_eq!(second.code, 1);
+    assert!(second.err.contains("another Temwen server"), "{}", second.err);
+    assert!(second.err.contains(&server.child.id().to_string()), "{}", second.err);
+    assert_eq!(server.get("/ready"), 200);
+}
+
+#[test]
+fn p1_after_a_kill_of_the_server_the_next_one_has_what_was_acknowledged() {
+    let place = directory();
+    let server = serve(place.path(), &[]);
+    let receipt = server.submit("Acknowledged, and then the power went.");
+    server.kill();
+    let server = serve(place.path(), &[]);
+    assert_eq!(server.opens_thread_of(&receipt), 201);
+}
+
+#[test]
+fn p1_a_killed_postgres_comes_back_by_itself() {
+    let place = directory();
+    let server = serve(place.path(), &[]);
+    let receipt = server.submit("Acknowledged, and then the database died.");
+    kill(postmaster(place.path()).unwrap(), Signal::SIGKILL).unwrap();
+    let since = Instant::now();
+    while server.get("/ready") != 200 {
+        assert!(since.elapsed() < Duration::from_secs(20), "it does not recover");
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(server.opens_thread_of(&receipt), 201);
+    assert_eq!(server.stop(Signal::SIGTERM).0, 0);
+}
+
+#[test]
+fn who_asks_twice_to_stop_does_not_wait() {
+    let place = directory();
+    let mut server = serve(place.path(), &[]);
+    // A request whose body never comes keeps the server waiting for it.
+    let mut slow = TcpStream::connect(&server.address).unwrap();
+    write!(slow, "POST /v1/complaints HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n").unwrap();
+    thread::sleep(Duration::from_millis(300));
+    let since = Instant::now();
+    kill(server.pid(), Signal::SIGTERM).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    assert!(server.child.try_wait().unwrap().is_none(), "it did not wait for the request");
+    kill(server.pid(), Signal::SIGTERM).unwrap();
+    assert_ne!(server.ends().code(), Some(0));
+    assert!(since.elapsed() < Duration::from_secs(5));
+    // It left Postgres behind, which the next command takes over and stops.
+    assert_eq!(run(&mut temwen(&["migrate"], place.path()), "").code, 0);
+    assert!(postmaster(place.path()).is_none());
+}
+
+#[test]
+fn an_account_is_made_while_the_server_runs_and_while_it_does_not() {
+    let place = directory();
+    let officer = [
+        "--email",
+        "odette@mission.example",
+        "--name",
+        "Odette Pierre",
+        "--role",
+        "intake_officer",
+        "--role",
+        "triage_officer",
+    ];
+    let made = add_user(place.path(), &officer, &format!("{GOOD_PASSWORD}\n"));
+    assert_eq!((made.code, made.err.as_str()), (0, ""));
+    assert_eq!(made.out, "Added odette@mission.example (intake_officer, triage_officer).\n");
+    assert!(postmaster(place.path()).is_none(), "it stops what it started");
+
+    let server = serve(place.path(), &[]);
+    let authority = [
+        "--email",
+        "ke@mission.example",
+        "--name",
+        "IPOA",
+        "--role",
+        "national_authority",
+        "--country",
+        "ke",
+    ];
+    assert_eq!(add_user(place.path(), &authority, GOOD_PASSWORD).code, 0);
+    assert_eq!(server.sign_in("odette@mission.example", GOOD_PASSWORD), 201);
+    assert_eq!(server.sign_in("ke@mission.example", GOOD_PASSWORD), 201);
+
+    for (more, password, said) in [
+        (&officer[..], GOOD_PASSWORD, "there is an account with this address already"),
+        (
+            &["--email", "odette", "--name", " ", "--role", "panel_member"],
+            "odette",
+            "--email must be an e-mail address; --name must",
+        ),
+        (
+            &["--email", "odette", "--name", " ", "--role", "panel_member"],
+            "odette",
+            "--seat must be given for a panel member",
+        ),
+        (
+            &["--email", "odette", "--name", " ", "--role", "panel_member"],
+            "odette",
+            "the password must be at least 12 characters",
+        ),
+        (
+            &["--email", "a@b", "--name", "A", "--role", "national_authority", "--country", "FR"],
+            GOOD_PASSWORD,
+            "--country is not",
+        ),
+        (
+            &["--email", "a@b", "--name", "A", "--role", "auditor"],
+            "",
+            "no password came through standard input",
+        ),
+    ] {
+        let refused = add_user(place.path(), more, password);
+        assert_eq!(refused.code, 1);
+        assert!(refused.err.starts_with("temwen: ") && refused.err.contains(said), "{}", refused.err);
+        assert!(refused.err.lines().count() == 1 && !refused.err.contains("Error"), "{}", refused.err);
+    }
+    assert_eq!(
+        add_user(place.path(), &["--email", "a@b", "--name", "A", "--role", "king"], GOOD_PASSWORD).code,
+        2
+    );
+}
+
+#[test]
+fn a_taken_address_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let place = directory();
+    let refused = run(&mut temwen(&["serve", "--listen", &address], place.path()), "");
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains(&format!("cannot listen on {address}: stop what does")), "{}", refused.err);
+    assert!(postmaster(place.path()).is_none());
+}
+
+#[test]
+fn the_demonstration_shows_its_passwords_once() {
+    let place = directory();
+    let server = serve(place.path(), &["--demo"]);
+    let shown: Vec<(String, String)> = server
+        .before
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .filter(|(email, _)| email.ends_with("@demo.example"))
+        .map(|(email, password)| (email.to_owned(), password.trim().to_owned()))
+        .collect();
+    assert_eq!(shown.len(), 17, "{}", server.before);
+    let (email, password) = shown.iter().find(|(email, _)| email == "triage_officer@demo.example").unwrap();
+    assert_eq!(server.sign_in(email, password), 201);
+    let mut tour = String::new();
+    while !tour.contains("# 5.") {
+        tour += &server.after.recv_timeout(PATIENCE).unwrap();
+    }
+    assert!(tour.contains(&format!("PASSWORD='{password}'")) && tour.contains(&server.address), "{tour}");
+    let (code, log) = server.stop(Signal::SIGTERM);
+    assert_eq!(code, 0);
+    assert!(
+        !log.contains("demo.example") && !log.contains("patwouy") && !log.contains(password.as_str()),
+        "{log}"
+    );
+
+    let server = serve(place.path(), &["--demo"]);
+    assert!(server.before.contains("is there already"), "{}", server.before);
+    assert!(shown.iter().all(|(_, password)| !server.before.contains(password.as_str())));
+    assert_eq!(server.sign_in(email, password), 201);
+}
+
+#[test]
+fn a_register_in_use_becomes_no_demonstration() {
+    let place = directory();
+    let officer = ["--email", "a@mission.example", "--name", "A", "--role", "auditor"];
+    assert_eq!(add_user(place.path(), &officer, GOOD_PASSWORD).code, 0);
+    let refused = run(&mut temwen(&["serve", "--listen", "127.0.0.1:0", "--demo"], place.path()), "");
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("this register has accounts and is no demonstration"), "{}", refused.err);
+    assert!(postmaster(place.path()).is_none());
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let database = ["--data-dir", "--database-url", "--postgres-bin-dir", "--key-dir", "--policy"];
+    let serve = [
+        "--listen",
+        "--demo",
+        "--workers",
+        "--database-connections",
+        "--trusted-proxies",
+        "--metrics-listen",
+        "--log",
+        "--log-format",
+    ];
+    let add_user = ["--email", "--name", "--role", "--country", "--seat", "--password-stdin"];
+    for (command, flags) in [
+        ("serve", [&database[..], &serve].concat()),
+        ("migrate", database.to_vec()),
+        ("add-user", [&database[..], &add_user].concat()),
+        ("openapi", Vec::new()),
+    ] {
+        let help = run(&mut temwen(&[command, "--help"], Path::new("")), "");
+        assert_eq!(help.code, 0);
+        assert!(
+            help.out.contains("Example") && help.out.contains(&format!("temwen {command}")),
+            "{}",
+            help.out
+        );
+        for flag in flags {
+            assert!(help.out.contains(flag), "{command} does not explain {flag}: {}", help.out);
+        }
+    }
+    assert_eq!(run(&mut temwen(&["serve", "--colour"], Path::new("")), "").code, 2);
+    assert!(run(&mut temwen(&["openapi"], Path::new("")), "").out.starts_with("openapi: 3.1"));
+}
+
+#[test]
+fn every_flaw_of_a_policy_is_named_before_anything_is_made() {
+    let place = directory();
+    let data_dir = place.path().join("data");
+    let file = place.path().join("policy.toml");
+    let policy = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/policy/haiti-coa.toml")).unwrap();
+    let flawed = policy
+        .replace("timezone = \"America/Port-au-Prince\"", "timezone = \"Atlantis\"")
+        .replace("rank = 3 }", "rank = \"three\" }");
+    fs::write(&file, flawed).unwrap();
+    let flag = file.to_str().unwrap();
+    let refused = run(&mut temwen(&["serve", "--listen", "127.0.0.1:0", "--policy", flag], &data_dir), "");
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("flaws:") && refused.err.contains("\n  timezone: "), "{}", refused.err);
+    assert!(refused.err.contains("\n  priorities[2]"), "{}", refused.err);
+    assert!(!data_dir.join("postgres").exists());
+
+    let refused =
+        run(&mut temwen(&["serve", "--listen", "127.0.0.1:0", "--policy", "/nowhere.toml"], &data_dir), "");
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("/nowhere.toml") && refused.err.contains("No such file"), "{}", refused.err);
+}
+
+#[test]
+fn a_given_database_is_migrated_by_its_owner_and_served_by_nobody_special() {
+    let place = directory();
+    let postgres = PrivatePostgres::start(Options {
+        settings: vec![("fsync".to_owned(), "off".to_owned())],
+        ..Options::new(place.path().join("given"))
+    });
+    let postgres = postgres.unwrap();
+    let socket = postgres.socket_dir().to_str().unwrap().replace('/', "%2F");
+    let url = |user: &str| format!("postgres://{user}@{socket}/postgres");
+    let sql = |statement: &str| {
+        let server = Given::Given(SecretString::from(url("postgres")));
+        let config = Connect { server, database: String::new(), as_owner: true }.config().unwrap();
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(statement).await.unwrap();
+        });
+    };
+    let command = |arguments: &[&str], user: &str| {
+        let mut command = temwen(arguments, &place.path().join("data"));
+        command.env("DATABASE_URL", url(user));
+        command
+    };
+    let refused = |user: &str, said: &str| {
+        let ended = run(&mut command(&["serve", "--listen", "127.0.0.1:0"], user), "");
+        assert_eq!(ended.code, 1, "{}", ended.out);
+        assert!(ended.err.contains(said), "{}", ended.err);
+    };
+
+    refused("postgres", "it was never migrated: run `temwen migrate` first");
+    refused("nobody_known", "cannot be used");
+    assert!(run(&mut command(&["migrate"], "postgres"), "").out.starts_with("Ran "));
+    assert_eq!(
+        run(&mut command(&["migrate"], "postgres"), "").out,
+        "The database is up to date: nothing is pending.\n"
+    );
+
+    sql("create role app login");
+    refused("app", "may not act as temwen_server");
+    sql("grant temwen_server to app");
+    let server = serve_with(command(&["serve", "--listen", "127.0.0.1:0"], "app"));
+    assert_eq!(server.get("/ready"), 200);
+    // Any number of servers share a given database.
+    let second = serve_with(command(&["serve", "--listen", "127.0.0.1:0"], "app"));
+    let receipt = server.submit("Told to one server, read at another.");
+    assert_eq!(second.opens_thread_of(&receipt), 201);
+    assert_eq!(server.stop(Signal::SIGTERM).0, 0);
+    assert_eq!(second.stop(Signal::SIGTERM).0, 0);
+
+    for (grant, revoke, said) in [
+        ("alter role temwen_server superuser", "alter role temwen_server nosuperuser", "is a superuser"),
+        (
+            "alter role temwen_server bypassrls",
+            "alter role temwen_server nobypassrls",
+            "may bypass row security",
+        ),
+        (
+            "alter table notes owner to temwen_server",
+            "alter table notes owner to postgres",
+            "owns tables of the register",
+        ),
+        (
+            "insert into __diesel_schema_migrations (version) values ('99990101000000')",
+            "delete from __diesel_schema_migrations where version = '99990101000000'",
+            "the database is newer than this temwen",
+        ),
+        (
+            "create table kept as select * from __diesel_schema_migrations; delete from __diesel_schema_migrations",
+            "insert into __diesel_schema_migrations select * from kept; drop table kept",
+            "the database is older than this temwen",
+        ),
+    ] {
+        sql(grant);
+        refused("app", said);
+        sql(revoke);
+    }
+    let mut broken = temwen(&["serve"], &PathBuf::from(place.path()));
+    let broken = run(broken.env("DATABASE_URL", "postgres://user:hunter2@[oops"), "");
+    assert!(broken.code == 1 && broken.err.contains("is not the URL of a PostgreSQL"), "{}", broken.err);
+    assert!(!broken.err.contains("hunter2"));
+    postgres.stop().unwrap();
+}
