@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::commands::add_user;
+use crate::commands::{add_user, import};
 
 /// The register of misconduct complaints and cases of an international security mission.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ pub enum Command {
     Migrate(Migrate),
     /// Make an account; its password comes by standard input
     AddUser(Box<add_user::Arguments>),
+    /// Take over what another register, or an old spreadsheet, holds
+    Import(Box<import::Arguments>),
     /// Print the OpenAPI document of the HTTP interface, as YAML
     Openapi(Openapi),
 }

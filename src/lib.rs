@@ -19,6 +19,7 @@ pub mod deadlines;
 pub mod demo;
 pub mod error;
 pub mod http;
+pub mod import;
 pub mod serve;
 pub mod telemetry;
 pub mod temwen;

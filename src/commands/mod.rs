@@ -4,6 +4,7 @@
 //! in [`crate::config::Command`], an arm in [`dispatch`], a file here.
 
 pub mod add_user;
+pub mod import;
 mod migrate;
 pub mod opened;
 
@@ -118,6 +119,7 @@ async fn dispatch(command: Command) -> Result<(), Failed> {
         Command::Serve(serve) => serve::run(*serve).await,
         Command::Migrate(arguments) => migrate::run(&arguments.database).await,
         Command::AddUser(arguments) => add_user::run(*arguments).await,
+        Command::Import(arguments) => import::run(*arguments).await,
         Command::Openapi(_) => {
             let document = http::openapi().to_yaml();
             let document =

@@ -197,7 +197,7 @@ fn open_keys(dir: &Path) -> Result<Keys, Failed> {
 }
 
 /// Every flaw on a line of its own.
-fn flawed(what: &str, flaws: &[Flaw]) -> Failed {
+pub(super) fn flawed(what: &str, flaws: &[Flaw]) -> Failed {
     let lines: Vec<String> = flaws.iter().map(|flaw| format!("\n  {flaw}")).collect();
     let flaws = if lines.len() == 1 { "a flaw".to_owned() } else { format!("{} flaws", lines.len()) };
     Failed::new(format!("{what} has {flaws}:{}", lines.concat()))

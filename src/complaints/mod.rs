@@ -292,6 +292,10 @@ async fn repeated(
     else {
         return Ok(None);
     };
+    if first.hidden {
+        // A receipt opens the reporter's thread: whoever was walled off since does not get another.
+        return Err(Error::not_found());
+    }
     if first.digest != digest {
         return Err(match submission.keyed {
             submission::Keyed::ByIdempotencyKey => {

@@ -95,6 +95,30 @@ pub struct Risk {
     pub note: Option<String>,
 }
 
+/// What another register said of a complaint that was taken over from it: its own words, which are not the policy's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ComplaintSource)]
+pub struct Source {
+    /// Which register, as far as it says.
+    pub name: Option<String>,
+    /// What it calls the complaint by.
+    pub reference: String,
+    /// How exactly the moment of receipt is known: `minute`, or `day`, which then stands at midnight.
+    pub received_precision: String,
+    /// What it takes the complaint for.
+    pub category: Option<String>,
+    /// What that rests on; where it is `default`, the category is a placeholder and was not taken over.
+    pub category_basis: Option<String>,
+    /// The way the complaint came to it.
+    pub intake_channel: Option<String>,
+    /// Its code for the place.
+    pub location_code: Option<String>,
+    /// What came of the complaint there.
+    pub disposition: Option<String>,
+    /// What is odd about the record, such as `incident_after_received`.
+    pub flags: Vec<String>,
+}
+
 /// Everything besides narrative and names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Particulars {
@@ -114,6 +138,9 @@ pub struct Particulars {
     pub consents: Vec<Consent>,
     /// The danger that the reporter sees.
     pub risk: Option<Risk>,
+    /// The register that the complaint was taken over from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 /// How a reporter can be reached, and when that is safe.

@@ -183,6 +183,7 @@ impl SubmitComplaint {
             allegations,
             consents,
             risk,
+            source: None,
         };
         let whole = channel.zip(language).zip(narrative);
         let ((channel, language), narrative) = checks.faults.none_or(whole)?;

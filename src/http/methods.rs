@@ -1,59 +1,48 @@
-//! Which methods an address has: another one is answered with 405 and the right ones, not with 404.
+//! Which methods an address has: what is asked with another one hears of those, and not that there is nothing.
 
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use actix_web::dev::ResourceDef;
+use actix_web::http::header;
+use actix_web::{HttpResponse, ResponseError as _};
 use utoipa::openapi::OpenApi;
 
 use crate::error::{Error, Kind};
 
-/// The addresses of the API, each as its segments, with the method of one operation there.
-#[derive(Debug, Clone)]
-pub(super) struct Addresses(Vec<(Vec<String>, &'static str)>);
+/// Every documented address with its methods, as `Allow` names them.
+pub(super) struct Addresses(Vec<(ResourceDef, Vec<&'static str>)>);
 
 impl Addresses {
-    /// Those that `document` describes.
+    /// The addresses of a document.
     pub(super) fn of(document: &OpenApi) -> Self {
-        let mut all = Vec::new();
-        for (path, item) in &document.paths.paths {
+        let each = document.paths.paths.iter().map(|(path, item)| {
             let methods = [
-                ("GET", item.get.is_some()),
-                ("POST", item.post.is_some()),
-                ("PUT", item.put.is_some()),
-                ("PATCH", item.patch.is_some()),
-                ("DELETE", item.delete.is_some()),
+                (item.get.is_some(), "GET"),
+                (item.post.is_some(), "POST"),
+                (item.put.is_some(), "PUT"),
+                (item.patch.is_some(), "PATCH"),
+                (item.delete.is_some(), "DELETE"),
             ];
-            for (method, _) in methods.into_iter().filter(|(_, there)| *there) {
-                all.push((path.split('/').map(str::to_owned).collect(), method));
+            let methods = methods.into_iter().filter(|(has, _)| *has).map(|(_, method)| method).collect();
+            (ResourceDef::new(path.as_str()), methods)
+        });
+        Self(each.collect())
+    }
+
+    /// The answer to a request that no handler takes.
+    pub(super) fn refuse(&self, path: &str) -> HttpResponse {
+        let mut methods: Vec<&str> = Vec::new();
+        for (address, has) in &self.0 {
+            if address.is_match(path) {
+                methods.extend(has);
             }
         }
-        Self(all)
-    }
-
-    /// The methods that the address `path` has.
-    fn methods(&self, path: &str) -> Vec<&'static str> {
-        let asked: Vec<&str> = path.split('/').collect();
-        let fits = |known: &[String]| {
-            known.len() == asked.len()
-                && known.iter().zip(&asked).all(|(known, asked)| {
-                    if known.starts_with('{') { !asked.is_empty() } else { known == asked }
-                })
-        };
-        let mut methods: Vec<_> =
-            self.0.iter().filter(|(known, _)| fits(known)).map(|(_, method)| *method).collect();
-        methods.sort_unstable();
-        methods.dedup();
-        methods
-    }
-
-    /// The answer to a request that no operation takes.
-    pub(super) fn refuse(&self, request: &HttpRequest) -> HttpResponse {
-        let methods = self.methods(request.path());
         if methods.is_empty() {
             return Error::not_found().error_response();
         }
-        let refused = Error::new(Kind::MethodNotAllowed, "this address does not have that method");
-        let mut response = refused.error_response();
-        if let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) {
+        methods.sort_unstable();
+        methods.dedup();
+        let mut response =
+            Error::new(Kind::MethodNotAllowed, "this address does not have that method").error_response();
+        if let Ok(allow) = header::HeaderValue::from_str(&methods.join(", ")) {
             response.headers_mut().insert(header::ALLOW, allow);
         }
         response

@@ -88,7 +88,7 @@ pub fn application(
     let (app, document) = with_routes(App::new());
     let document = polish(document);
     let json = document.to_json().unwrap_or_default();
-    let addresses = methods::Addresses::of(&document);
+    let addresses = std::rc::Rc::new(methods::Addresses::of(&document));
     app.app_data(web::Data::new(temwen))
         .app_data(extract::path_config())
         .service(web::resource("/openapi.json").route(web::get().to(move || {
@@ -96,7 +96,10 @@ pub fn application(
         })))
         .service(SwaggerUi::new("/docs/{_:.*}").config(Config::new(["/openapi.json"])))
         .service(web::redirect("/docs", "/docs/"))
-        .default_service(web::to(move |request: HttpRequest| std::future::ready(addresses.refuse(&request))))
+        .default_service(web::to(move |request: HttpRequest| {
+            let addresses = std::rc::Rc::clone(&addresses);
+            async move { addresses.refuse(request.path()) }
+        }))
         .wrap(from_fn(middleware::around))
         .wrap(Compress::default())
 }

@@ -13,6 +13,7 @@ mod concurrency;
 mod fixtures;
 mod harness;
 mod idempotency;
+mod import;
 mod openapi;
 mod outages;
 mod ownership;

@@ -1,0 +1,115 @@
+//! Taking allegations over: each joins the case of its complaint; once.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
+use super::allegation_row::{Content, Taken};
+use super::allegations_store::{self as store, Known, Raised};
+use super::complaints::desk;
+use super::{Seen, Verdict};
+use crate::audit::{Event, What};
+use crate::auth::policy::Action;
+use crate::coa::Policy;
+use crate::db::{Caller, Tx};
+use crate::error::Result;
+use crate::temwen::Temwen;
+use crate::values::CaseId;
+
+/// What can be wrong with a row in view of the others.
+const NO_COMPLAINT: &str = "is that of no complaint that was taken over";
+const OTHER_CONTENT: &str =
+    "is that of an allegation which is stored already and says something else; nothing was changed";
+
+/// Takes a batch over; a verdict for each, in their order. `dry` only looks, and remembers what it would have stored.
+pub(super) async fn take_over(
+    temwen: &Temwen,
+    caller: &Caller,
+    batch: &[Taken],
+    mut dry: Option<&mut Seen>,
+) -> Result<Vec<Verdict>> {
+    let mut refs: Vec<&str> = batch.iter().map(|taken| taken.complaint.as_str()).collect();
+    refs.sort_unstable();
+    refs.dedup();
+    let (cases, there) = temwen.db.read(caller, async |conn| store::cases_there(conn, &refs).await).await?;
+    let cases: HashMap<&str, &Known> =
+        cases.iter().map(|known| (known.external_ref.as_str(), known)).collect();
+    let mut there: HashMap<(CaseId, i32), Content> =
+        there.into_iter().map(|(case, content)| ((case, content.position), content)).collect();
+    let mut verdicts = Vec::with_capacity(batch.len());
+    let mut wanted: Vec<(&Known, &Content)> = Vec::new();
+    for taken in batch {
+        let place = taken.content.position;
+        let before = match (cases.get(taken.complaint.as_str()), dry.as_deref_mut()) {
+            (Some(known), _) => match there.entry((known.case, place)) {
+                Entry::Occupied(before) => Some(*before.get() == taken.content),
+                Entry::Vacant(free) => {
+                    free.insert(taken.content.clone());
+                    wanted.push((known, &taken.content));
+                    None
+                }
+            },
+            (None, Some(seen)) if seen.has_complaint(&taken.complaint) => seen.add_allegation(taken),
+            (None, _) => {
+                verdicts.push(Verdict::refused("complaint_ref", NO_COMPLAINT));
+                continue;
+            }
+        };
+        verdicts.push(match before {
+            None => Verdict::Stored,
+            Some(true) => Verdict::There,
+            Some(false) => Verdict::refused("seq", OTHER_CONTENT),
+        });
+    }
+    if dry.is_none() && !wanted.is_empty() {
+        let policy = &temwen.policy;
+        let write = async |tx: &mut Tx| store_batch(tx, policy, &wanted).await;
+        temwen.db.write(caller, "import.allegations", write).await?;
+    }
+    Ok(verdicts)
+}
+
+async fn store_batch(tx: &mut Tx, policy: &Policy, wanted: &[(&Known, &Content)]) -> Result<()> {
+    tx.allow(Action::RunTheRegister)?;
+    let mut of_case: HashMap<CaseId, (&Known, Vec<&Content>)> = HashMap::new();
+    for (known, content) in wanted {
+        of_case.entry(known.case).or_insert_with(|| (known, Vec::new())).1.push(content);
+    }
+    let raised: Vec<Raised> =
+        of_case.values().filter_map(|(known, contents)| raised(policy, known, contents)).collect();
+    let touched: Vec<CaseId> = of_case.keys().copied().collect();
+    let new: Vec<(CaseId, &Content)> = wanted.iter().map(|(known, content)| (known.case, *content)).collect();
+    store::insert_allegations(tx, &new, &touched, &raised).await?;
+    for raised in &raised {
+        if let Some((known, _)) = of_case.get(&raised.case) {
+            tx.record(
+                Event::case(What::CaseClassified, known.case, known.matter)
+                    .with("from", known.category.as_str())
+                    .with("to", raised.category.as_str()),
+            );
+        }
+    }
+    for (known, contents) in of_case.values() {
+        let count = i64::try_from(contents.len()).unwrap_or(i64::MAX);
+        tx.record(Event::case(What::AllegationsAdded, known.case, known.matter).with("count", count));
+    }
+    Ok(())
+}
+
+/// A matter has the highest category of its allegations, and all of their marks.
+fn raised(policy: &Policy, known: &Known, contents: &[&Content]) -> Option<Raised> {
+    let mut category = known.category.as_str();
+    for content in contents {
+        if policy.is_lower(category, &content.category) {
+            category = &content.category;
+        }
+    }
+    let types = contents.iter().filter_map(|content| content.kind.as_deref());
+    let mut flags = known.flags.clone();
+    let has: HashSet<&str> = known.flags.iter().map(String::as_str).collect();
+    flags.extend(policy.flags_of(types).into_iter().filter(|flag| !has.contains(flag)).map(str::to_owned));
+    if category == known.category && flags.len() == known.flags.len() {
+        return None;
+    }
+    let owner_role = desk(policy, category, &flags);
+    Some(Raised { case: known.case, category: category.to_owned(), flags, owner_role })
+}
