@@ -119,6 +119,7 @@ impl SubmitComplaint {
         checks.at_most("/consents", &mut self.consents);
 
         let channel = checks.channel(&self.channel, against.submitter);
+        let language_stated = self.language.is_some();
         let language = checks.language(self.language.as_deref(), against.language);
         let narrative = checks.faults.take("/narrative", Words::parse(self.narrative));
         let reported_category =
@@ -193,6 +194,7 @@ impl SubmitComplaint {
             keyed,
             channel,
             language,
+            language_stated,
             narrative,
             reported_category,
             category,
