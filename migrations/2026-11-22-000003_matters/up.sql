@@ -231,7 +231,7 @@ create function submitted_before(id uuid) returns table (
     clock_start timestamptz, language text, hidden boolean
 ) stable security definer set search_path = public, pg_temp language sql as
     $$ select c.id, c.reference, c.submission_digest, c.access_code_digest, c.received_at, c.clock_start, c.language,
-           c.matter_id = any (walled_matters())
+           c.matter_id = any (walled_matters()) or (c.submitted_by is not null and c.submitted_by is distinct from acting_user())
        from complaints c where c.submission_id = submitted_before.id $$;
 comment on function submitted_before is 'The complaint of a submission, for whoever knows the submission''s random id. Holds no text; says whether it is hidden from who asks.';
 

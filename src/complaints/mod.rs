@@ -223,7 +223,8 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
         };
         let entry = Event::complaint(What::ComplaintReceived, id, MatterId::from(id.uuid()))
             .with("channel", submission.channel.as_str())
-            .with("category", submission.category.as_str());
+            .with("category", submission.category.as_str())
+            .with("for_somebody", for_somebody);
         let caller = Caller { about: Some(id), ..caller.clone() };
         let store = async |conn: &_| {
             let (stored, started) = futures_util::join!(

@@ -115,6 +115,7 @@ async fn p3_a_first_answer_is_not_given_again_to_whom_the_matter_is_hidden_from_
     let app = TestApp::start().await;
     let (case, triage) = minor_case(&app).await;
     let monitor = app.signed_in(Role::OhchrMonitor).await;
+    app.signed_in(Role::PseaCoordinator).await;
     let notes = format!("/v1/cases/{}/notes", id(&case));
     let text = json!({"text": "SECRET"});
     monitor.post_keyed(&notes, "a", text.clone()).await.expect(201);

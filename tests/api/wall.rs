@@ -417,6 +417,7 @@ async fn p3_whoever_is_walled_off_gets_no_second_receipt() {
     let wall = json!({"user_id": focal_point.id.unwrap().uuid(), "reason": "A relative is concerned."});
     triage.post(&format!("/v1/complaints/{}/walls", id(&receipt)), wall).await.expect(204);
     focal_point.post("/v1/complaints", body.clone()).await.expect(404);
+    app.anyone().post("/v1/complaints", body.clone()).await.expect(404);
     body["narrative"] = json!("Something else.");
     focal_point.post("/v1/complaints", body).await.expect(404);
     assert_eq!(app.count("select 1 from complaints").await, 1);
