@@ -11,6 +11,5 @@ drop policy cases_change on cases;
 drop policy cases_wall on cases;
 drop view own_assignments, own_walls;
 drop table case_duties, assignments, walls, submissions, complaints, case_numbers, cases;
-drop view own_assignments, own_walls;
 drop function complaint_for_code, submitted_before, sees, acting_categories,
     acting_matter, acting_complaint, acting_country, acting_user, acting_as, acting_kind, act, keep_what_was_submitted;

@@ -232,11 +232,12 @@ grant select on own_walls, own_assignments to temwen_server;
 -- asks must know its random id; the answer holds no text.
 create function submitted_before(id uuid) returns table (
     complaint_id uuid, reference text, submission_digest bytea, access_code_digest bytea, received_at timestamptz,
-    clock_start timestamptz, language text
+    clock_start timestamptz, language text, hidden boolean
 ) stable security definer set search_path = public, pg_temp language sql as
-    $$ select c.id, c.reference, c.submission_digest, c.access_code_digest, c.received_at, c.clock_start, c.language
+    $$ select c.id, c.reference, c.submission_digest, c.access_code_digest, c.received_at, c.clock_start, c.language,
+           exists (select from own_walls w where w.matter_id = c.matter_id) or (c.submitted_by is not null and c.submitted_by is distinct from acting_user())
        from complaints c where c.submission_id = submitted_before.id $$;
-comment on function submitted_before is 'The complaint of a submission, for whoever knows the submission''s random id. Holds no text.';
+comment on function submitted_before is 'The complaint of a submission, for whoever knows the submission''s random id. Holds no text; says whether it is hidden from who asks.';
 
 -- The reporter has no account: reference and code are their credentials.
 create function complaint_for_code(reference text, digest bytea) returns uuid

@@ -22,8 +22,8 @@ create table deadlines (
     constraint deadlines_of_one_thing check ((complaint_id is null) <> (case_id is null)),
     constraint deadlines_escalation_not_negative check (escalation >= 0)
 );
-create unique index deadlines_once_per_complaint on deadlines (complaint_id, name) where complaint_id is not null and cancelled_at is null;
-create unique index deadlines_once_per_case on deadlines (case_id, name) where case_id is not null and cancelled_at is null;
+create unique index deadlines_once_per_complaint on deadlines (complaint_id, name) where complaint_id is not null and met_at is null and cancelled_at is null;
+create unique index deadlines_once_per_case on deadlines (case_id, name) where case_id is not null and met_at is null and cancelled_at is null;
 create index deadlines_open on deadlines (due_at, id) where met_at is null and cancelled_at is null;
 create index deadlines_to_look_at on deadlines (next_look_at, id) where met_at is null and cancelled_at is null and paused_at is null;
 create index deadlines_of_matter on deadlines (matter_id);
@@ -125,6 +125,9 @@ alter table deadlines enable row level security;
 create policy deadlines_wall on deadlines for select to temwen_server using (
     case when case_id is not null then exists (select from cases c where c.id = case_id)
          else exists (select from complaints c where c.id = complaint_id) end
+    -- Whoever it climbed to hears that it is missed, though they may know of nothing else of the matter.
+    or (escalated_to is not null and sees('role:' || escalated_to)
+        and not exists (select from own_walls w where w.matter_id = deadlines.matter_id))
 );
 create policy deadlines_start on deadlines for insert to temwen_server with check ((select acting_kind()) is not null);
 
@@ -155,6 +158,8 @@ alter table proposals enable row level security;
 create policy proposals_wall on proposals for select to temwen_server using (
     case when case_id is not null then exists (select from cases c where c.id = case_id)
          else exists (select from complaints c where c.id = complaint_id) end
+    -- A proposal to join a case tells of that case.
+    and (payload ->> 'case' is null or exists (select from cases c where c.id = (payload ->> 'case')::uuid))
 );
 create policy proposals_propose on proposals for insert to temwen_server with check (
     proposed_by = (select acting_user()) and case

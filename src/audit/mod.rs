@@ -96,6 +96,8 @@ text_enum! {
         DeadlineEscalated = "deadline.escalated",
         /// A change was proposed that needs a second officer.
         ProposalMade = "proposal.made",
+        /// Somebody read what waits for a second officer, with its reasons.
+        ProposalsRead = "proposals.read",
         /// A second officer signed.
         ProposalApproved = "proposal.approved",
         /// A second officer refused.
@@ -117,6 +119,13 @@ impl Detail {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '@' | ',');
         let good = !word.is_empty() && word.len() <= 128 && word.chars().all(plain);
         Self(Value::from(if good { word } else { "(withheld)" }))
+    }
+}
+
+impl Detail {
+    /// Several words.
+    pub fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(Value::Array(words.into_iter().map(|word| Self::word(word).0).collect()))
     }
 }
 

@@ -115,11 +115,13 @@ pub struct Seen {
     pub detail: Value,
 }
 
-/// The entries of a matter and of its complaints that the caller may see, oldest first, after the entry `after`.
+/// The entries of a matter and of its complaints that the caller may see, but those of the
+/// actions `without`, oldest first, after the entry `after`.
 pub async fn of_matter(
     mut conn: &AsyncPgConnection,
     matter: MatterId,
     complaints: &[ComplaintId],
+    without: &[&str],
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> QueryResult<Vec<Seen>> {
@@ -128,6 +130,7 @@ pub async fn of_matter(
         audit_entries::object_kind.eq("complaint").and(audit_entries::object_id.eq_any(complaints));
     let mut query = audit_entries::table
         .filter(audit_entries::matter_id.is_not_distinct_from(matter).or(of_complaint))
+        .filter(audit_entries::action.ne_all(without))
         .into_boxed();
     if let Some((at, id)) = after {
         query = query.filter(

@@ -149,6 +149,7 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
             LegalLiaison,
             NationalAuthority,
             VictimSupport,
+            PanelMember,
         ]),
         A::PauseDeadlines => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::SecondSign { psea: true } => roles.any(&[PseaCoordinator, OhchrMonitor]),
@@ -222,6 +223,8 @@ pub struct Scope {
     pub panel: bool,
     /// Cases that wait for an order of command.
     pub command: bool,
+    /// Deadlines that climbed to one of these roles.
+    pub hears_as: Vec<Role>,
     /// This one complaint.
     pub complaint: Option<Uuid>,
 }
@@ -245,6 +248,10 @@ pub fn scope(actor: &Actor, lanes: &Lanes) -> Scope {
         country: officer.country.clone().filter(|_| roles.has(NationalAuthority)),
         panel: roles.has(PanelMember),
         command: roles.has(Commander),
+        hears_as: roles
+            .iter()
+            .filter(|role| matches!(role, LegalLiaison | PanelMember | OhchrMonitor))
+            .collect(),
         complaint: None,
     }
 }
@@ -262,7 +269,9 @@ impl Scope {
             (self.panel, "panel"),
             (self.command, "command"),
         ];
-        words.iter().filter(|(has, _)| *has).fold(String::from(","), |all, (_, word)| all + word + ",")
+        let seen =
+            words.iter().filter(|(has, _)| *has).fold(String::from(","), |all, (_, word)| all + word + ",");
+        self.hears_as.iter().fold(seen, |all, role| all + "role:" + role.as_str() + ",")
     }
 
     /// The categories that it holds, as a Postgres array literal.

@@ -140,7 +140,7 @@ pub(super) async fn carry_out(
             .await
             .map(|case| Assessed::Opened(Box::new(case))),
         (Decision::Attach, Some(case)) => {
-            attach(tx, &complaint, case).await.map(|complaint| Assessed::Judged(Box::new(complaint)))
+            attach(tx, policy, &complaint, case).await.map(|complaint| Assessed::Judged(Box::new(complaint)))
         }
         (Decision::Attach, None) => Err(Error::fault("/case_id", "must be given to attach")),
         (Decision::ReferOut | Decision::Close, _) => {
@@ -162,7 +162,7 @@ pub(super) async fn carry_out(
 }
 
 /// The desk that a case of this kind lies on.
-fn desk(policy: &Policy, category: &str, flags: &[String]) -> Role {
+pub(super) fn desk(policy: &Policy, category: &str, flags: &[String]) -> Role {
     if policy.in_lane("psea", category, flags.iter().map(String::as_str)) {
         Role::PseaCoordinator
     } else {
@@ -213,7 +213,7 @@ async fn open(
         owner: Some(by),
     };
     complaints::judge(tx, complaint.id, &judged).await?;
-    start_clocks(tx, policy, &case).await?;
+    start_clocks(tx, policy, &case, case.opened_at).await?;
     tx.record(
         Event::case(What::CaseOpened, case.id, case.matter_id)
             .with("number", case.number.as_str())
@@ -224,7 +224,7 @@ async fn open(
     Ok(case)
 }
 
-async fn attach(tx: &mut Tx, complaint: &Complaint, to: CaseId) -> Result<Complaint> {
+async fn attach(tx: &mut Tx, policy: &Policy, complaint: &Complaint, to: CaseId) -> Result<Complaint> {
     let by = tx.actor().user().ok_or_else(Error::forbidden)?;
     let case = lock(tx, to).await?;
     if case.stage.is_over() {
@@ -246,6 +246,8 @@ async fn attach(tx: &mut Tx, complaint: &Complaint, to: CaseId) -> Result<Compla
     };
     lock(tx, to).await?;
     let attached = complaints::judge(tx, complaint.id, &judged).await?;
+    // What protected the complaint protects the case from now on; and whoever saw the case before saw less.
+    store::take_over_flags(tx, policy, &case, &complaint.flags).await?;
     deadlines::follow_matter(tx, complaint.id, case.matter_id).await?;
     tx.record(
         Event::complaint(What::ComplaintAttached, complaint.id, case.matter_id)

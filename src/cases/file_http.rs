@@ -85,7 +85,10 @@ struct CaseFileView {
 
 fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> CaseFileView {
     let CaseFile { case, assignments, complaints, allegations, deadlines, duty } = file;
-    let steps = super::open_steps(&temwen.policy, &case, &caller.0.actor, duty);
+    let user = caller.0.actor.user();
+    let investigates =
+        assignments.iter().any(|each| Some(each.user_id) == user && each.role == Role::Investigator);
+    let steps = super::open_steps(&temwen.policy, &case, &caller.0.actor, duty, investigates);
     let names_subjects = policy::identities(&caller.0.actor, case.is_psea(&temwen.policy), false).subjects;
     let now = temwen.clock.now();
     let alleged = |allegation: Allegation| AllegationView {

@@ -125,24 +125,37 @@ pub(crate) async fn lock(tx: &mut Tx, id: CaseId) -> Result<Case> {
     store::lock(tx, id).await?.ok_or_else(Error::not_found)
 }
 
-/// The steps that `actor` may take now. `duty` is the part that they have in the case already.
-pub fn open_steps(policy: &Policy, case: &Case, actor: &Actor, duty: Option<Duty>) -> Vec<Step> {
+/// The steps that `actor` may take now. `duty` is the part that they have in the case already, `investigates` whether they
+/// are assigned to it as investigator.
+pub fn open_steps(
+    policy: &Policy,
+    case: &Case,
+    actor: &Actor,
+    duty: Option<Duty>,
+    investigates: bool,
+) -> Vec<Step> {
     let may = |step: &&Step| {
         case.stage.after(**step, case.stage_before).is_ok()
             && crate::auth::policy::allows(actor, Action::Advance(step.takers()))
             && step.duty(case.stage).is_none_or(|needed| duty.is_none_or(|has| has == needed))
-            && fits(policy, actor, **step, case).is_ok()
+            && fits(policy, actor, **step, case, investigates).is_ok()
     };
     Step::ALL.iter().filter(may).copied().collect()
 }
 
 /// What a step asks besides role and stage.
-fn fits(policy: &Policy, actor: &Actor, step: Step, case: &Case) -> Result<()> {
+fn fits(policy: &Policy, actor: &Actor, step: Step, case: &Case, investigates: bool) -> Result<()> {
     let roles = actor.officer().map(|officer| officer.roles).unwrap_or_default();
-    let only = |role: Role| roles.iter().all(|each| each == role);
+    let judges = roles.any(&[Role::TriageOfficer, Role::PseaCoordinator, Role::OhchrMonitor]);
     match step {
         // A commander ends what the panel decided, and nothing else; a national authority moves its own investigation.
-        Step::Close if only(Role::Commander) && case.stage != Stage::ActionPending => Err(Error::forbidden()),
+        Step::Close if !judges && case.stage != Stage::ActionPending => Err(Error::forbidden()),
+        // Whoever investigates does so by an assignment, for which they declared that they have no conflict.
+        Step::Suspend | Step::Resume | Step::SubmitReport
+            if !investigates && !roles.any(&[Role::NationalAuthority, Role::OhchrMonitor]) =>
+        {
+            Err(Error::forbidden())
+        }
         Step::Suspend | Step::Resume | Step::SubmitReport
             if roles.has(Role::NationalAuthority)
                 && case.stage_before.unwrap_or(case.stage) != Stage::NationalInvestigation =>
@@ -183,7 +196,8 @@ pub async fn advance(
     tx.allow(Action::Advance(advance.step.takers()))?;
     seen_is_current(seen, case.version)?;
     case.stage.after(advance.step, case.stage_before)?;
-    fits(policy, tx.actor(), advance.step, &case)?;
+    let investigates = people_store::investigates(tx, case.id).await?;
+    fits(policy, tx.actor(), advance.step, &case, investigates)?;
     check_closure(policy, advance, &case)?;
     if advance.step.ends_early(case.stage) && case.is_protected(policy) {
         take_duty(tx, &case, advance.step.duty(case.stage)).await?;
@@ -224,8 +238,8 @@ pub(super) async fn finish_step(tx: &mut Tx, policy: &Policy, case: Case, advanc
     if to.is_over() {
         // The reporter's clock runs on: a case that is over ends nothing for whoever was not told.
         deadlines::drop_of_case(tx, case.id).await?;
-    } else if from.is_over() {
-        start_clocks(tx, policy, &moved).await?;
+    } else if from.is_over() || advance.step == Step::ReturnReport {
+        start_clocks(tx, policy, &moved, tx.now()).await?;
     }
     tx.record(
         Event::case(What::CaseAdvanced, case.id, case.matter_id)
@@ -237,10 +251,15 @@ pub(super) async fn finish_step(tx: &mut Tx, policy: &Policy, case: Case, advanc
     Ok(moved)
 }
 
-/// Starts the limits that run from a case's opening.
-pub(super) async fn start_clocks(tx: &mut Tx, policy: &Policy, case: &Case) -> Result<()> {
+/// Starts the limits that run from a case's opening, or from when it was taken up again.
+pub(super) async fn start_clocks(
+    tx: &mut Tx,
+    policy: &Policy,
+    case: &Case,
+    start: DateTime<Utc>,
+) -> Result<()> {
     let flags = case.flags();
-    let planned = deadlines::plan(policy, Start::CaseOpened, &case.matter(&flags), tx.now());
+    let planned = deadlines::plan(policy, Start::CaseOpened, &case.matter(&flags), start);
     deadlines::starting(tx, case.matter_id, None, Some(case.id), &planned).await
 }
 
@@ -295,12 +314,14 @@ pub(super) async fn reclassify(
     case: Case,
     wanted: &Classification,
 ) -> Result<Case> {
-    let changed = store::classify(tx, &case, wanted).await?;
+    let changed = store::classify(tx, policy, &case, wanted).await?;
     crate::complaints::follow_category(tx, case.id, &changed.category, &changed.priority).await?;
-    if changed.category != case.category && !case.stage.is_over() {
-        // Another category has other limits; those that ran are not forgotten but fall away.
-        deadlines::drop_of_case(tx, case.id).await?;
-        start_clocks(tx, policy, &changed).await?;
+    let reported = matches!(case.stage, Stage::ReportSubmitted | Stage::Determination | Stage::ActionPending);
+    if changed.category != case.category && !case.stage.is_over() && !reported {
+        // Another category has other limits; they run from when those before began, so that no clock is set back by
+        // calling a case something else.
+        let began = deadlines::drop_of_case(tx, case.id).await?;
+        start_clocks(tx, policy, &changed, began.unwrap_or(tx.now())).await?;
     }
     let lowered = policy.is_lower(&changed.category, &case.category);
     tx.record(

@@ -37,7 +37,10 @@ pub async fn timeline(
     let (matter, joined) = store::matter_of(tx, case).await?.ok_or_else(Error::not_found)?;
     tx.allow(Action::ReadTimeline)?;
     tx.record(Event::case(What::TimelineRead, case, matter));
-    store::entries(tx, matter, &joined, after, rows).await
+    // From whom a matter is hidden is for those who may hide it.
+    let walls = tx.allow(Action::PutUpWall).is_ok();
+    let without: &[&str] = if walls { &[] } else { &[What::WallPutUp.as_str(), What::WallsRead.as_str()] };
+    store::entries(tx, matter, &joined, without, after, rows).await
 }
 
 /// Writes a note.

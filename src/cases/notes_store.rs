@@ -85,8 +85,9 @@ pub(super) async fn entries(
     tx: &mut Tx,
     matter: MatterId,
     joined: &[ComplaintId],
+    without: &[&str],
     after: Option<(DateTime<Utc>, Uuid)>,
     rows: i64,
 ) -> Result<Vec<audit::Seen>> {
-    tx.ask(async |conn| audit::of_matter(conn, matter, joined, after, rows).await).await
+    tx.ask(async |conn| audit::of_matter(conn, matter, joined, without, after, rows).await).await
 }

@@ -125,6 +125,7 @@ pub async fn wall_case(tx: &mut Tx, id: CaseId, user: UserId, reason: &Reason) -
     let case = lock(tx, id).await?;
     allow_wall(tx, user).await?;
     hide(tx, &case, user, WallKind::Wall, reason).await?;
+    leave_somebody(tx, case.matter_id, user).await?;
     tx.record(Event::case(What::WallPutUp, id, case.matter_id).with("user", user.uuid()));
     Ok(())
 }
@@ -140,12 +141,26 @@ pub async fn wall_complaint(tx: &mut Tx, id: ComplaintId, user: UserId, reason: 
         complaints::store::back_to_desk(tx, complaint.matter_id, user).await?;
         put_up(tx, complaint.matter_id, user, WallKind::Wall, reason).await?;
     }
+    leave_somebody(tx, complaint.matter_id, user).await?;
     tx.record(Event::complaint(What::WallPutUp, id, matter_of(&complaint)).with("user", user.uuid()));
     Ok(())
 }
 
 fn matter_of(complaint: &Complaint) -> MatterId {
     complaint.matter_id
+}
+
+/// Refuses the wall that would leave nobody else who could sign for the matter: hidden from all, it would be buried.
+async fn leave_somebody(tx: &mut Tx, matter: MatterId, walled: UserId) -> Result<()> {
+    let by = tx.actor().user().ok_or_else(Error::forbidden)?;
+    let signers = [Role::TriageOfficer, Role::PseaCoordinator, Role::OhchrMonitor];
+    let signs = crate::users::find(tx, walled).await?.roles().any(&signers);
+    if !signs || store::somebody_is_left(tx, matter, &signers, by).await? {
+        return Ok(());
+    }
+    let why =
+        "besides you nobody would be left who could sign for this matter; it must not be hidden from all";
+    Err(Error::new(Kind::WrongMoment, why))
 }
 
 async fn allow_wall(tx: &mut Tx, user: UserId) -> Result<()> {
@@ -175,7 +190,7 @@ async fn give_back(tx: &mut Tx, case: &Case, user: UserId) -> Result<bool> {
     Ok(ended || owned || complaints)
 }
 
-/// Gives what a deactivated account still works on or answers for back to its desk; how many cases.
+/// Gives what an account that cannot do it any more still works on or answers for back to its desk; how many cases.
 pub async fn return_to_desks(temwen: &Temwen) -> Result<usize> {
     let caller = Caller::system("cases.return_to_desk");
     let left = temwen.db.read(&caller, async |conn| store::left_behind(conn).await).await?;

@@ -10,7 +10,7 @@ use super::people::{Wall, WallKind};
 use super::workflow::Duty;
 use crate::auth::Role;
 use crate::db::Tx;
-use crate::db::schema::{assignments, case_duties, cases, walls};
+use crate::db::schema::{assignments, case_duties, cases, users, walls};
 use crate::db::statement::{Bare, Text};
 use crate::error::{Error, Kind, Result};
 use crate::values::{CaseId, MatterId, Reason, UserId};
@@ -96,19 +96,76 @@ pub(super) async fn end_assignment(tx: &mut Tx, case: CaseId, user: UserId) -> R
     .await
 }
 
+/// Whether whoever acts is assigned to a case as investigator.
+pub(super) async fn investigates(tx: &mut Tx, case: CaseId) -> Result<bool> {
+    let Some(user) = tx.actor().user() else { return Ok(false) };
+    let found: Option<UserId> = tx
+        .ask(async |mut conn| {
+            assignments::table
+                .filter(assignments::case_id.eq(case).and(assignments::user_id.eq(user)))
+                .filter(assignments::ended_at.is_null().and(assignments::role.eq(Role::Investigator)))
+                .select(assignments::user_id)
+                .first(&mut conn)
+                .await
+                .optional()
+        })
+        .await?;
+    Ok(found.is_some())
+}
+
+/// The part that an account has in a case, if it has one.
+pub(super) async fn duty_in(tx: &mut Tx, case: CaseId, user: UserId) -> Result<Option<Duty>> {
+    tx.ask(async |mut conn| {
+        case_duties::table.find((case, user)).select(case_duties::duty).first(&mut conn).await.optional()
+    })
+    .await
+}
+
+/// Whether, besides `but`, somebody is left who may sign for a matter: active, in one of `roles`, and not walled from it.
+pub(super) async fn somebody_is_left(
+    tx: &mut Tx,
+    matter: MatterId,
+    roles: &[Role],
+    but: UserId,
+) -> Result<bool> {
+    let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    let found: Option<UserId> = tx
+        .ask(async |mut conn| {
+            users::table
+                .filter(
+                    users::deactivated_at
+                        .is_null()
+                        .and(users::id.ne(but))
+                        .and(users::roles.overlaps_with(roles)),
+                )
+                .filter(
+                    users::id.ne_all(walls::table.filter(walls::matter_id.eq(matter)).select(walls::user_id)),
+                )
+                .select(users::id)
+                .first(&mut conn)
+                .await
+                .optional()
+        })
+        .await?;
+    Ok(found.is_some())
+}
+
 struct LeftBehind;
 impl Text for LeftBehind {
     const GIVEN: &'static str = "";
     // A case that is over needs nobody; if it is opened again, this finds it then.
     const SQL: &'static str = "select c.id, u.id from users u join cases c on c.owner_id = u.id \
-             where u.deactivated_at is not null and c.closed_at is null \
+             where c.closed_at is null and (u.deactivated_at is not null or not c.owner_role = any (u.roles) \
+                 or exists (select from walls w where w.user_id = u.id and w.matter_id = c.matter_id)) \
          union select a.case_id, u.id from users u join assignments a on a.user_id = u.id \
-             where u.deactivated_at is not null and a.ended_at is null \
+             where a.ended_at is null and (u.deactivated_at is not null or not a.role = any (u.roles) \
+                 or exists (select from walls w where w.user_id = u.id and w.matter_id = a.matter_id)) \
          limit 1000";
     type Row = (sql::Uuid, sql::Uuid);
 }
 
-/// Cases that somebody whose account is deactivated still works on or owns, with that account.
+/// Cases that somebody still works on or owns who cannot any more, with that account: it is deactivated, lost the role,
+/// or the matter does not exist for it.
 pub(super) async fn left_behind(mut conn: &AsyncPgConnection) -> QueryResult<Vec<(CaseId, UserId)>> {
     Bare::new(LeftBehind).load(&mut conn).await
 }

@@ -5,20 +5,20 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::assessment::{Assessed, Assessment, Decision};
-use super::workflow::Step;
-use super::{Advance, Case, Classification, assessment, proposals_store as store};
+use super::workflow::{Duty, Step};
+use super::{Advance, Case, Classification, assessment, people_store, proposals_store as store};
 use crate::audit::{Event, What};
+use crate::auth::Role;
 use crate::auth::policy::Action;
 use crate::coa::Policy;
 use crate::complaints::{self, Complaint};
 use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
-use crate::users::seen_is_current;
+use crate::users::{find_active, seen_is_current};
 use crate::values::{CaseId, ComplaintId, MatterId, ProposalId, Reason, UserId, text_enum};
-
-pub use self::store::list;
 
 text_enum! {
     /// What is proposed.
@@ -189,6 +189,25 @@ pub(super) async fn propose_transition(tx: &mut Tx, case: &Case, wanted: &Advanc
     .await
 }
 
+/// Proposals, oldest first; only those that wait (true) or are decided (false). Their reasons tell of the matter, so that
+/// they were read is recorded for each.
+pub async fn read(
+    tx: &mut Tx,
+    waiting: Option<bool>,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    rows: i64,
+) -> Result<Vec<Proposal>> {
+    tx.allow(Action::ReadProposals)?;
+    let found = tx.ask(async |conn| store::list(conn, waiting, after, rows).await).await?;
+    for proposal in &found {
+        tx.record(event(What::ProposalsRead, proposal));
+    }
+    if found.is_empty() {
+        tx.record(Event::register(What::ProposalsRead));
+    }
+    Ok(found)
+}
+
 /// Signs or refuses what another officer proposed.
 pub async fn decide(
     tx: &mut Tx,
@@ -220,6 +239,9 @@ pub async fn decide(
             "the matter was changed since this was proposed; refuse it and propose anew",
         ));
     }
+    if approve {
+        still_stands(tx, &proposal, &subject, second).await?;
+    }
     let decided = store::decide(tx, id, second, approve, reason).await?;
     let what = if approve { What::ProposalApproved } else { What::ProposalRefused };
     tx.record(event(what, &decided));
@@ -227,6 +249,29 @@ pub async fn decide(
         carry_out(tx, policy, subject, &proposal).await?;
     }
     Ok(decided)
+}
+
+/// Whether both signatures count: the first officer still may sign, and the second has no other part in the case.
+async fn still_stands(tx: &mut Tx, proposal: &Proposal, subject: &Subject, second: UserId) -> Result<()> {
+    let first = find_active(tx, proposal.proposed_by).await?;
+    let may = first.is_some_and(|user| {
+        user.roles().any(&[Role::TriageOfficer, Role::PseaCoordinator, Role::OhchrMonitor])
+    });
+    if !may || people_store::is_walled(tx, proposal.proposed_by, subject.matter()).await? {
+        return Err(Error::new(
+            Kind::WrongMoment,
+            "whoever proposed this may not sign any more; refuse it and propose anew",
+        ));
+    }
+    if let Subject::Case(case) = subject
+        && people_store::duty_in(tx, case.id, second).await?.is_some_and(|duty| duty != Duty::Triage)
+    {
+        return Err(Error::new(
+            Kind::Forbidden,
+            "whoever investigated or decided in a case does not sign for its end",
+        ));
+    }
+    Ok(())
 }
 
 enum Subject {
@@ -239,6 +284,13 @@ impl Subject {
         match self {
             Self::Case(case) => case.is_psea(policy),
             Self::Complaint(complaint) => complaint.is_psea(policy),
+        }
+    }
+
+    fn matter(&self) -> MatterId {
+        match self {
+            Self::Case(case) => case.matter_id,
+            Self::Complaint(complaint) => complaint.matter_id,
         }
     }
 

@@ -9,7 +9,6 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::proposals::{self, Proposal, ProposalKind};
-use crate::auth::policy::{self, Action};
 use crate::error::{Error, Result};
 use crate::http::body::Body;
 use crate::http::extract::{IfMatch, Params, SignedIn};
@@ -120,7 +119,7 @@ struct ListProposals {
     after: Option<String>,
 }
 
-/// List changes that wait for a second officer, oldest first.
+/// List changes that wait for a second officer, oldest first. That you read them is recorded.
 ///
 /// Changes that need a second officer, the oldest first. Only those of matters that the caller may know of.
 #[utoipa::path(tag = "proposals", security(("token" = [])), params(ListProposals),
@@ -133,14 +132,9 @@ async fn list_proposals(
     query: Params<ListProposals>,
 ) -> Result<HttpResponse> {
     let ListProposals { waiting, limit, after } = query.0;
-    if !policy::allows(&caller.0.actor, Action::ReadProposals) {
-        return Err(Error::forbidden());
-    }
     let page = Page::parse(&temwen.keys, "proposals", limit, after.as_deref())?;
-    let rows = temwen
-        .db
-        .read(&caller.0, async |conn| proposals::list(conn, waiting, page.after, page.rows()).await)
-        .await?;
+    let read = async |tx: &mut _| proposals::read(tx, waiting, page.after, page.rows()).await;
+    let rows = temwen.db.write(&caller.0, "proposals.read", read).await?;
     let position = |proposal: &Proposal| (proposal.proposed_at, proposal.id.uuid());
     Ok(page::answer(&temwen.keys, "proposals", page, rows, position, ProposalView::from, &request))
 }

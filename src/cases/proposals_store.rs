@@ -87,7 +87,7 @@ pub(super) async fn decide(
 }
 
 /// Proposals, oldest first; only those that wait (true) or are decided (false).
-pub async fn list(
+pub(super) async fn list(
     mut conn: &AsyncPgConnection,
     waiting: Option<bool>,
     after: Option<(DateTime<Utc>, Uuid)>,

@@ -10,6 +10,7 @@ use super::workflow::Stage;
 use super::{Advance, Case, Classification};
 use crate::auth::Role;
 use crate::auth::policy::{Narrow, Scope};
+use crate::coa::Policy;
 use crate::db::schema::{assignments, cases, deadlines};
 use crate::db::statement::{Fixed, Text};
 use crate::db::{Tx, parts};
@@ -132,9 +133,18 @@ pub(super) async fn set_stage(tx: &mut Tx, case: &Case, to: Stage, advance: &Adv
     change(tx, case.id, set).await
 }
 
-pub(super) async fn classify(tx: &mut Tx, case: &Case, wanted: &Classification) -> Result<Case> {
+pub(super) async fn classify(
+    tx: &mut Tx,
+    policy: &Policy,
+    case: &Case,
+    wanted: &Classification,
+) -> Result<Case> {
+    let category = wanted.category.as_deref().unwrap_or(&case.category);
+    let desk = super::assessment::desk(policy, category, &case.flags);
     let set = (
-        cases::category.eq(wanted.category.as_deref().unwrap_or(&case.category)),
+        cases::owner_role.eq(desk),
+        cases::owner_id.eq(case.owner_id.filter(|_| desk == case.owner_role)),
+        cases::category.eq(category),
         cases::priority.eq(wanted.priority.as_deref().unwrap_or(&case.priority)),
         cases::updated_at.eq(tx.now()),
         cases::version.eq(cases::version + 1),
@@ -284,6 +294,26 @@ async fn list_part(
         .select(Case::as_select())
         .load(&mut conn)
         .await
+}
+
+/// The marks of a complaint become those of its case too, and with them its desk.
+pub(super) async fn take_over_flags(
+    tx: &mut Tx,
+    policy: &Policy,
+    case: &Case,
+    more: &[String],
+) -> Result<Case> {
+    let mut flags = case.flags.clone();
+    flags.extend(more.iter().filter(|flag| !case.flags.contains(flag)).cloned());
+    let desk = super::assessment::desk(policy, &case.category, &flags);
+    let set = (
+        cases::flags.eq(flags),
+        cases::owner_role.eq(desk),
+        cases::owner_id.eq(case.owner_id.filter(|_| desk == case.owner_role)),
+        cases::updated_at.eq(tx.now()),
+        cases::version.eq(cases::version + 1),
+    );
+    change(tx, case.id, set).await
 }
 
 /// Counts a change of what hangs on a case.

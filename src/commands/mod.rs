@@ -1,7 +1,7 @@
 //! The commands of the program, other than its longest: [`crate::serve`].
 //!
 //! Belongs here: what a command does from its arguments to its exit code, and how it tells people. To add one: a variant
-//! in [`crate::config::Command`], an arm in [`dispatch`], a file here.
+//! in [`crate::config::Command`], an arm in `dispatch`, a file here.
 
 pub mod add_user;
 pub mod import;

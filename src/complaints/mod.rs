@@ -223,7 +223,8 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
         };
         let entry = Event::complaint(What::ComplaintReceived, id, MatterId::from(id.uuid()))
             .with("channel", submission.channel.as_str())
-            .with("category", submission.category.as_str());
+            .with("category", submission.category.as_str())
+            .with("for_somebody", for_somebody);
         let caller = Caller { about: Some(id), ..caller.clone() };
         let store = async |conn: &_| {
             let (stored, started) = futures_util::join!(
@@ -292,6 +293,10 @@ async fn repeated(
     else {
         return Ok(None);
     };
+    if first.hidden {
+        // A receipt opens the reporter's thread: whoever was walled off since does not get another.
+        return Err(Error::not_found());
+    }
     if first.digest != digest {
         return Err(match submission.keyed {
             submission::Keyed::ByIdempotencyKey => {

@@ -81,29 +81,38 @@ pub(super) struct First {
     pub(super) code_digest: Option<Vec<u8>>,
     pub(super) received_at: DateTime<Utc>,
     pub(super) clock_start: DateTime<Utc>,
+    pub(super) hidden: bool,
 }
 
 struct SubmittedBefore;
 impl Text for SubmittedBefore {
     const GIVEN: &'static str = "id";
-    const SQL: &'static str = " select complaint_id, reference, submission_digest, access_code_digest, received_at, clock_start \
+    const SQL: &'static str = " select complaint_id, reference, submission_digest, access_code_digest, received_at, clock_start, hidden \
          from given, submitted_before(given.id)";
-    type Row =
-        (sql::Uuid, sql::Text, sql::Binary, sql::Nullable<sql::Binary>, sql::Timestamptz, sql::Timestamptz);
+    type Row = (
+        sql::Uuid,
+        sql::Text,
+        sql::Binary,
+        sql::Nullable<sql::Binary>,
+        sql::Timestamptz,
+        sql::Timestamptz,
+        sql::Bool,
+    );
 }
 
-type FirstRow = (ComplaintId, String, Vec<u8>, Option<Vec<u8>>, DateTime<Utc>, DateTime<Utc>);
+type FirstRow = (ComplaintId, String, Vec<u8>, Option<Vec<u8>>, DateTime<Utc>, DateTime<Utc>, bool);
 
 pub(super) async fn submitted_before(mut conn: &AsyncPgConnection, id: Uuid) -> QueryResult<Option<First>> {
     let row: Option<FirstRow> =
         Fixed::with(SubmittedBefore, (id.into_sql::<sql::Uuid>(),)).get_result(&mut conn).await.optional()?;
-    Ok(row.map(|(id, reference, digest, code_digest, received_at, clock_start)| First {
+    Ok(row.map(|(id, reference, digest, code_digest, received_at, clock_start, hidden)| First {
         id,
         reference,
         digest,
         code_digest,
         received_at,
         clock_start,
+        hidden,
     }))
 }
 

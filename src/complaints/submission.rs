@@ -33,6 +33,8 @@ pub struct Submission {
     pub channel: String,
     /// The language it is in.
     pub language: Language,
+    /// Whether its author said so; otherwise it was guessed from the request, which may differ when it is repeated.
+    pub language_stated: bool,
     /// What happened, in the reporter's words.
     pub narrative: Words,
     /// What the reporter takes it for; a word of the policy.
@@ -61,7 +63,7 @@ pub struct Submission {
 #[derive(Serialize)]
 struct Whole<'a> {
     channel: &'a str,
-    language: &'a str,
+    language: Option<&'a str>,
     narrative: &'a Words,
     reported_category: &'a Option<String>,
     anonymity: &'a str,
@@ -75,7 +77,7 @@ impl Submission {
     pub fn digest(&self) -> Result<[u8; 32]> {
         let whole = Whole {
             channel: &self.channel,
-            language: self.language.as_str(),
+            language: self.language_stated.then(|| self.language.as_str()),
             narrative: &self.narrative,
             reported_category: &self.reported_category,
             anonymity: &self.anonymity,

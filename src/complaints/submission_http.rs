@@ -119,6 +119,7 @@ impl SubmitComplaint {
         checks.at_most("/consents", &mut self.consents);
 
         let channel = checks.channel(&self.channel, against.submitter);
+        let language_stated = self.language.is_some();
         let language = checks.language(self.language.as_deref(), against.language);
         let narrative = checks.faults.take("/narrative", Words::parse(self.narrative));
         let reported_category =
@@ -136,7 +137,9 @@ impl SubmitComplaint {
                 None
             };
             let good = fault.is_none();
-            fault.into_iter().for_each(|fault| checks.faults.add("/captured_at", fault));
+            if let Some(fault) = fault {
+                checks.faults.add("/captured_at", fault);
+            }
             good
         });
         let people = People::parse(&mut checks, self.victims, self.subjects, self.witnesses);
@@ -191,6 +194,7 @@ impl SubmitComplaint {
             keyed,
             channel,
             language,
+            language_stated,
             narrative,
             reported_category,
             category,

@@ -22,8 +22,8 @@ pub use self::pool::{Connect, Server};
 pub use self::tx::{Caller, Tx};
 use crate::audit::Event;
 use crate::auth::policy;
+use crate::error::{Error, Kind, Result};
 use crate::temwen::Clock;
-use crate::{Error, Result};
 
 /// Where everything is kept, and how to reach it.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ impl Db {
         let started = Instant::now();
         let mut tx = self.begin(caller).await?;
         let outcome = tx.at_once(entry, statement).await;
-        tx.done(outcome.is_ok());
+        tx.done(leaves_it_clean(&outcome));
         measure(name, started, outcome.is_ok());
         outcome
     }
@@ -120,7 +120,7 @@ impl Db {
     ) -> Result<T> {
         let mut tx = self.begin(caller).await?;
         let outcome = tx.only_read(work).await;
-        tx.done(outcome.is_ok());
+        tx.done(leaves_it_clean(&outcome));
         outcome
     }
 
@@ -130,6 +130,11 @@ impl Db {
         let found = migrate::applied(&conn.conn).await.map_err(tx::refused)?;
         migrate::compare(&found).map_err(|difference| Error::unavailable(5).because(difference))
     }
+}
+
+/// Whether a connection can be used again: all went well, or all that was wrong was who asked.
+fn leaves_it_clean<T>(outcome: &Result<T>) -> bool {
+    outcome.as_ref().err().is_none_or(|error| error.kind() == Kind::Unauthenticated)
 }
 
 /// Counts and times a write by its name.

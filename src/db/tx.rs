@@ -216,6 +216,8 @@ impl Tx {
         );
         begun.map_err(refused)?;
         if !alive.map_err(refused)? {
+            // Whatever was asked saw nothing; the transaction is over, and its connection as good as before.
+            committed.map_err(refused)?;
             return Err(signed_out());
         }
         let answer = answer.map_err(refused)?;
@@ -236,6 +238,7 @@ impl Tx {
             join!(begin(conn), act(conn, &self.caller, &self.scope, self.now), work(conn), commit(conn));
         begun.map_err(refused)?;
         if !alive.map_err(refused)? {
+            committed.map_err(refused)?;
             return Err(signed_out());
         }
         let answer = answer.map_err(refused)?;

@@ -182,6 +182,12 @@ pub async fn pause(tx: &mut Tx, id: DeadlineId, seen: i32, reason: &Reason) -> R
     if deadline.paused_at.is_some() {
         return Err(Error::new(Kind::WrongMoment, "this deadline is paused already"));
     }
+    if deadline.is_overdue(tx.now()) {
+        return Err(Error::new(
+            Kind::WrongMoment,
+            "this deadline is missed already; a pause would only hide it",
+        ));
+    }
     let by = author(tx)?;
     let paused = store::pause(tx, &deadline, by, reason).await?;
     tx.record(event(What::DeadlinePaused, &paused));
@@ -240,15 +246,16 @@ pub async fn escalate(temwen: &Temwen) -> Result<usize> {
     let caller = Caller::system("deadlines.escalate");
     let now = temwen.clock.now();
     let waiting = temwen.db.read(&caller, async |conn| store::to_look_at(conn, now, BATCH).await).await?;
-    let mut climbed = 0;
+    let (mut climbed, mut failed) = (0, None);
     for id in waiting {
         // One transaction each: several nodes share the work, and one that fails holds up no other.
-        climbed += temwen
-            .db
-            .write(&caller, "deadlines.escalate", async |tx| climb(tx, &temwen.policy, id).await)
-            .await?;
+        let work = async |tx: &mut Tx| climb(tx, &temwen.policy, id).await;
+        match temwen.db.write(&caller, "deadlines.escalate", work).await {
+            Ok(rungs) => climbed += rungs,
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
-    Ok(climbed)
+    failed.map_or(Ok(climbed), Err)
 }
 
 async fn climb(tx: &mut Tx, policy: &Policy, id: DeadlineId) -> Result<usize> {

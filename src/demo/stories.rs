@@ -126,6 +126,7 @@ impl Story {
             id: Uuid::now_v7(),
             keyed: Keyed::ByNothing,
             channel: self.channel.to_owned(),
+            language_stated: true,
             language: self.language,
             narrative: Words::parse(self.narrative.to_owned()).map_err(Failed::new)?,
             reported_category: None,

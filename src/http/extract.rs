@@ -246,12 +246,9 @@ fn faulty_parameters<T: DeserializeOwned>(query: &str) -> Vec<Fault> {
     let mut seen = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()).take(MOST_PARAMETERS) {
         let parsed = web::Query::<Vec<(String, String)>>::from_query(pair);
-        let name = match parsed.map(|pairs| pairs.into_inner().pop()) {
-            Ok(Some((name, _))) => name,
-            Ok(None) | Err(_) => {
-                faults.push(Fault::new("query", "cannot be read"));
-                continue;
-            }
+        let Some((name, _)) = parsed.ok().and_then(|pairs| pairs.into_inner().pop()) else {
+            faults.push(Fault::new("query", "cannot be read"));
+            continue;
         };
         if seen.contains(&name) {
             faults.push(Fault::new(name, "stands more than once"));

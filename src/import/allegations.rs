@@ -4,8 +4,8 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::allegation_row::{Content, Taken};
+use super::allegations_store::{self as store, Known, Raised};
 use super::complaints::desk;
-use super::store::{self, Known, Raised};
 use super::{Seen, Verdict};
 use crate::audit::{Event, What};
 use crate::auth::policy::Action;

@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::mapping::Bound;
 use super::{Faulty, Rules, dates};
+use crate::auth::credentials::keys::{Keys, Purpose};
 use crate::coa::{Language, Vocabulary};
+use crate::complaints::Precision;
 use crate::complaints::particulars::{Incident, Particulars, Source};
-use crate::complaints::{Precision, sha256};
 use crate::error::{Error, Result};
 use crate::values::{Faults, Line, TEXT_LIMIT};
 
@@ -38,9 +39,11 @@ impl Taken {
         submission_id(&self.external_ref)
     }
 
-    /// SHA-256 of all that is taken over, to tell a repetition from another complaint of the same reference.
-    pub(super) fn digest(&self) -> Result<[u8; 32]> {
-        Ok(sha256(&serde_json::to_vec(self).map_err(Error::internal)?))
+    /// A digest of all that is taken over, to tell a repetition from another complaint of the same reference. Keyed, so
+    /// that whoever reads the database cannot try out what somebody may have said.
+    pub(super) fn digest(&self, keys: &Keys) -> Result<[u8; 32]> {
+        let whole = serde_json::to_vec(self).map_err(Error::internal)?;
+        Ok(keys.digest(Purpose::IdempotencyKey, &[b"import", &whole]))
     }
 }
 
@@ -156,13 +159,11 @@ impl Checks<'_> {
 
     /// The complaint's key.
     pub(super) fn key(&mut self) -> Option<String> {
-        match self.bound.key(self.row) {
-            Some(key) => self.take("complaint_ref", Line::parse(key)).map(Line::into_string),
-            None => {
-                self.fault("complaint_ref", "is missing");
-                None
-            }
-        }
+        let Some(key) = self.bound.key(self.row) else {
+            self.fault("complaint_ref", "is missing");
+            return None;
+        };
+        self.take("complaint_ref", Line::parse(key)).map(Line::into_string)
     }
 
     /// A short text, as the source has it.

@@ -46,7 +46,7 @@ pub(super) async fn take_over(
     let mut verdicts = Vec::with_capacity(batch.len());
     let mut wanted = Vec::new();
     for (taken, submission_id) in batch.iter().zip(ids) {
-        let digest = taken.digest()?;
+        let digest = taken.digest(&temwen.keys)?;
         let before = known.get(&submission_id).map(Vec::as_slice);
         let before = before.or_else(|| dry.as_ref().and_then(|seen| seen.complaint(submission_id)));
         verdicts.push(match before {

@@ -103,8 +103,8 @@ fn digits(part: &str, many: usize) -> Option<i32> {
 
 fn day_begins(day: NaiveDate, zone: Tz) -> Result<Moment, String> {
     // Where daylight saving begins at midnight, the day begins an hour later.
-    let hours = [0, 1, 2].into_iter().filter_map(|hour| NaiveTime::from_hms_opt(hour, 0, 0));
-    let begins = hours.filter_map(|time| in_zone(day.and_time(time), zone).ok()).next();
+    let mut hours = [0, 1, 2].into_iter().filter_map(|hour| NaiveTime::from_hms_opt(hour, 0, 0));
+    let begins = hours.find_map(|time| in_zone(day.and_time(time), zone).ok());
     plausible(begins.ok_or_else(|| format!("is a day that does not exist in {zone}"))?, true)
 }
 

@@ -7,10 +7,12 @@
 
 mod allegation_row;
 mod allegations;
+mod allegations_store;
 mod complaint_row;
 mod complaints;
 mod dates;
 pub mod mapping;
+mod mapping_file;
 mod progress;
 mod rejects;
 mod seen;
@@ -44,6 +46,9 @@ pub use self::summary::{Counts, Ended, Summary};
 const CHANNEL: &str = "partner_referral";
 /// How often a batch is tried again when somebody else was quicker with one of its rows.
 const TRIES: usize = 8;
+
+/// From how many bytes on a batch is full, however few its rows.
+const FULL: usize = 4 * 1024 * 1024;
 
 /// What to import, and how.
 #[derive(Debug, Clone)]
@@ -312,9 +317,13 @@ fn merge(read: Vec<Option<Verdict>>, judged: Vec<Verdict>) -> Vec<Verdict> {
 /// The next rows; and what kept the file from being read on, if something did.
 fn read_batch(source: &mut Source, most: usize) -> (Vec<Row>, Option<io::Error>) {
     let mut rows = Vec::with_capacity(most.min(1024));
-    while rows.len() < most {
+    let mut bytes = 0;
+    while rows.len() < most && bytes < FULL {
         match source.next_row() {
-            Ok(Some(row)) => rows.push(row),
+            Ok(Some(row)) => {
+                bytes += row.fields.iter().map(String::len).sum::<usize>();
+                rows.push(row);
+            }
             Ok(None) => break,
             Err(error) => return (rows, Some(error)),
         }

@@ -184,8 +184,11 @@ fn lossy(bytes: Option<&[u8]>) -> String {
     String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
 }
 
+/// Bytes that were looked at, and those behind them.
+type Whole<R> = io::Chain<Cursor<Vec<u8>>, R>;
+
 /// The first bytes of `input`, and all of it.
-fn peek<R: Read>(mut input: R, many: u64) -> io::Result<(Vec<u8>, io::Chain<Cursor<Vec<u8>>, R>)> {
+fn peek<R: Read>(mut input: R, many: u64) -> io::Result<(Vec<u8>, Whole<R>)> {
     let mut head = Vec::new();
     input.by_ref().take(many).read_to_end(&mut head)?;
     Ok((head.clone(), Cursor::new(head).chain(input)))

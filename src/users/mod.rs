@@ -10,7 +10,7 @@ mod store;
 
 use chrono::{DateTime, Utc};
 
-use crate::audit::{Event, What};
+use crate::audit::{Detail, Event, What};
 use crate::auth::policy::Action;
 use crate::auth::{Role, Roles, Seat};
 use crate::db::Tx;
@@ -151,7 +151,10 @@ pub async fn add(tx: &mut Tx, new: &NewUser) -> Result<User> {
         tx.allow(Action::KeepUsers)?;
     }
     let user = store::insert(tx, UserId::new(), new).await?;
-    tx.record(Event::user(What::UserAdded, user.id).with("roles", user.roles.join(",").as_str()));
+    tx.record(
+        Event::user(What::UserAdded, user.id)
+            .with("roles", Detail::words(user.roles.iter().map(String::as_str))),
+    );
     Ok(user)
 }
 
@@ -174,7 +177,7 @@ pub async fn change(tx: &mut Tx, id: UserId, seen: i32, change: &UserChange) -> 
     let user = store::change(tx, id, change).await?;
     tx.record(
         Event::user(What::UserChanged, id)
-            .with("roles", user.roles.join(",").as_str())
+            .with("roles", Detail::words(user.roles.iter().map(String::as_str)))
             .with("rights", change.rights.is_some()),
     );
     Ok(user)

@@ -148,15 +148,20 @@ pub async fn sign_in(
     };
     let refresh = RefreshToken::random().map_err(Error::internal)?;
     let session = SessionId::new();
-    temwen
+    let user = temwen
         .db
         .write(&system, "sessions.open", async |tx| {
+            // The password was judged outside: it may have been changed since, or the account deactivated.
+            let account = store::lock(tx, user.id).await?.ok_or_else(wrong)?;
+            if account.password != user.password || account.deactivated_at.is_some() {
+                return Err(wrong());
+            }
             if let Some(password) = &stronger {
                 store::set_password(tx, user.id, password).await?;
             }
             store::open_session(tx, session, user.id, tx.now() + IDLE, &refresh.digest()).await?;
             tx.record(Event::session(What::SessionOpened, session).with("user", user.id.uuid()));
-            Ok(())
+            Ok(account)
         })
         .await?;
     pair(temwen, &user, session, &refresh)

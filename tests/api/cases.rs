@@ -276,6 +276,10 @@ async fn p3_whoever_steps_back_or_is_walled_finds_nothing_any_more() {
     let (case, triage) = minor_case(&app).await;
     let path = format!("/v1/cases/{}", id(&case));
     let other = app.signed_in(Role::TriageOfficer).await;
+    let wall = json!({"user_id": other.id, "reason": "Commands the unit."});
+    let last = triage.post(&format!("{path}/walls"), wall).await;
+    assert_eq!(last.status, 409, "nobody would be left who could sign; it would be buried");
+    app.signed_in(Role::OhchrMonitor).await;
     assert_eq!(
         triage
             .post(&format!("{path}/walls"), json!({"user_id": other.id, "reason": "Commands the unit."}))
@@ -322,4 +326,65 @@ async fn notes_are_for_those_who_investigate_and_stay_as_written() {
     let support = app.signed_in(Role::VictimSupport).await;
     assert_eq!(assign(&triage, &case, &support).await, 200);
     assert_eq!(support.get(&path).await.status, 403, "victim support sees the case, not the investigation");
+}
+
+#[actix_web::test]
+async fn p4_what_protects_a_child_goes_with_the_complaint_into_the_case() {
+    let app = TestApp::start().await;
+    let (case, triage) = minor_case(&app).await;
+    let mut childs = complaint();
+    childs["victims"] = json!([{"age_band": "15-17"}]);
+    let receipt = submitted(&app, childs).await;
+    let body = json!({"decision": "attach", "case_id": case["id"], "reason": "The same evening."});
+    triage.post_seen(&format!("/v1/complaints/{}/assessment", id(&receipt)), 1, body).await.expect(200);
+    let file = read(&triage, &case).await;
+    assert_eq!(
+        (&file["case"]["flags"], file["case"]["owner_role"].as_str()),
+        (&json!(["child"]), Some("psea_coordinator"))
+    );
+    let close = json!({"step": "close", "reason": "It is small."});
+    let path = format!("/v1/cases/{}/transitions", id(&case));
+    assert_eq!(
+        triage.post_seen(&path, 1, close.clone()).await.status,
+        412,
+        "what was seen is not what is there"
+    );
+    let version = file["case"]["version"].as_i64().unwrap();
+    assert_eq!(triage.post_seen(&path, version, close).await.status, 202, "it needs a second officer now");
+}
+
+#[actix_web::test]
+async fn p5_a_case_that_is_taken_up_again_has_a_clock_again() {
+    let app = TestApp::start().await;
+    let triage = app.signed_in(Role::TriageOfficer).await;
+    let case = case_from(&triage, serious_complaint(), "serious_misconduct").await;
+    step(&triage, &case, "open_mission_investigation").await;
+    let investigator = app.signed_in(Role::Investigator).await;
+    assert_eq!(assign(&triage, &case, &investigator).await, 200);
+    let running =
+        "select * from deadlines where name = 'investigation' and met_at is null and cancelled_at is null";
+    step(&investigator, &case, "submit_report").await;
+    assert_eq!(app.count(running).await, 0);
+    let monitor = app.signed_in(Role::OhchrMonitor).await;
+    step(&monitor, &case, "return_report").await;
+    assert_eq!(app.count(running).await, 1);
+}
+
+#[actix_web::test]
+async fn the_signature_of_whoever_may_not_sign_any_more_does_not_count() {
+    let app = TestApp::start().await;
+    let (triage, coordinator) =
+        (app.signed_in(Role::TriageOfficer).await, app.signed_in(Role::PseaCoordinator).await);
+    app.signed_in(Role::OhchrMonitor).await;
+    let receipt = submitted(&app, grave_complaint()).await;
+    let path = format!("/v1/complaints/{}", id(&receipt));
+    let close = json!({"decision": "close", "reason": "Nothing to see."});
+    let waits = triage.post_seen(&format!("{path}/assessment"), 1, close).await.expect(202);
+    let wall = json!({"user_id": triage.id, "reason": "A cousin of the subject."});
+    assert_eq!(coordinator.post(&format!("{path}/walls"), wall).await.status, 204);
+    let sign = json!({"approve": true, "reason": "Agreed."});
+    let decision = format!("/v1/proposals/{}/decision", id(&waits));
+    assert_eq!(coordinator.post_seen(&decision, 1, sign).await.status, 409);
+    let refuse = json!({"approve": false, "reason": "Proposed by somebody in conflict."});
+    coordinator.post_seen(&decision, 1, refuse).await.expect(200);
 }

@@ -47,3 +47,16 @@ async fn p6_what_was_submitted_is_kept_word_for_word_and_names_stand_apart() {
     let read = coordinator.get(&format!("/v1/complaints/{}", id(&receipt))).await.expect(200);
     assert_eq!(read["identities"]["victims"][0], "Nadège Exemple");
 }
+
+#[actix_web::test]
+async fn a_repetition_is_the_same_whatever_language_the_answer_is_asked_in() {
+    let app = TestApp::start().await;
+    let body = json!({"submission_id": "0197c0de-0000-7000-8000-000000000001", "channel": "web_form", "narrative": "Li pati."});
+    let said = async |language: &str| {
+        let request = app.anyone().request(actix_web::http::Method::POST, "/v1/complaints");
+        app.anyone().send(request.insert_header(("Accept-Language", language)).set_json(&body)).await
+    };
+    let (first, again) = (said("ht").await, said("fr").await);
+    assert_eq!((first.status, again.status), (201, 200));
+    assert_eq!(first.body, again.body);
+}

@@ -1,5 +1,6 @@
 //! The same request, sent more than once.
 
+use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use temwen::auth::{Role, Seat};
@@ -78,7 +79,6 @@ async fn while_the_first_still_runs_the_second_is_told_so() {
     let notes = format!("/v1/cases/{}/notes", id(&case));
     // Somebody holds the case, so that the first request has to wait.
     let mut owner = app.owner().await;
-    use diesel_async::SimpleAsyncConnection as _;
     owner.batch_execute("begin; lock table notes in access exclusive mode").await.unwrap();
     let text = json!({"text": "Called the clinic."});
     let running = async {
@@ -115,6 +115,7 @@ async fn p3_a_first_answer_is_not_given_again_to_whom_the_matter_is_hidden_from_
     let app = TestApp::start().await;
     let (case, triage) = minor_case(&app).await;
     let monitor = app.signed_in(Role::OhchrMonitor).await;
+    app.signed_in(Role::PseaCoordinator).await;
     let notes = format!("/v1/cases/{}/notes", id(&case));
     let text = json!({"text": "SECRET"});
     monitor.post_keyed(&notes, "a", text.clone()).await.expect(201);

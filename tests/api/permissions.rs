@@ -613,6 +613,8 @@ async fn docs_permissions_md_says_who_may_do_what() {
         (
             Role::PanelMember,
             BTreeSet::from([
+                "list_deadlines",
+                "list_case_deadlines",
                 "submit_complaint",
                 "list_cases",
                 "read_case",

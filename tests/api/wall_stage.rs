@@ -212,7 +212,7 @@ impl<'a> Stage<'a> {
         // Everything that can hang on them.
         let at_case = |rest: &str| format!("/v1/cases/{case}{rest}");
         let body = json!({"user_id": colleague.id, "role": "investigator", "conflict_declared": false});
-        triage.caller.post_seen(&at_case("/assignments"), 1, body).await.expect(200);
+        triage.caller.post_seen(&at_case("/assignments"), 2, body).await.expect(200);
         owner
             .batch_execute(&format!(
                 "update cases set stage = 'action_pending', referred_country = 'KE' where id = '{case}';
@@ -222,7 +222,7 @@ impl<'a> Stage<'a> {
             .unwrap();
         triage.caller.post_keyed(&at_case("/notes"), "a note", json!({"text": "Seen."})).await.expect(201);
         let lower = json!({"category": "minor_misconduct", "reason": "Less than it seemed."});
-        triage.caller.post_seen(&at_case("/classification"), 2, lower).await.expect(202);
+        triage.caller.post_seen(&at_case("/classification"), 3, lower).await.expect(202);
         let end = json!({"decision": "close", "closure_reason": "not_misconduct", "reason": "It is none."});
         triage.caller.post_seen(&format!("/v1/complaints/{new}/assessment"), 1, end).await.expect(202);
         for complaint in &complaints {
