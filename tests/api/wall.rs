@@ -472,7 +472,7 @@ async fn p3_every_table_that_belongs_to_a_matter_is_behind_the_wall() {
     // of nobody else.
     let views = rows(
         &mut owner,
-        "select relname as name, pg_get_viewdef(oid) like '%(user_id = acting_user())%' as own from pg_class
+        "select relname as name, pg_get_viewdef(oid) like '%user_id = acting_user())%' as own from pg_class
          where relnamespace = 'public'::regnamespace and relkind in ('v', 'm', 'f') order by 1",
     )
     .await;
