@@ -222,11 +222,9 @@ fn parameters(mut rest: &str) -> Vec<Option<String>> {
         let mut characters = value.char_indices().skip(1).peekable();
         let mut end = value.len();
         while let Some((at, c)) = characters.next() {
-            if c == '\'' {
-                if characters.next_if(|(_, next)| *next == '\'').is_none() {
-                    end = at + 1;
-                    break;
-                }
+            if c == '\'' && characters.next_if(|(_, next)| *next == '\'').is_none() {
+                end = at + 1;
+                break;
             }
             text.push(c);
         }

@@ -1,8 +1,8 @@
 //! Measures what the register promises to be, each time beside bare Postgres doing the same work:
 //!
 //! ```text
-//! cargo bench --bench register                 everything, about eleven minutes
-//! cargo bench --bench register -- --quick      shorter rounds and no million, about two minutes
+//! cargo bench --bench register                 everything, about twelve minutes
+//! cargo bench --bench register -- --quick      one short round each and no million, about two minutes
 //! cargo bench --bench register -- --only bc    some of: s start-up, n sizes, a b c d
 //! ```
 //!
@@ -19,7 +19,6 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    clippy::missing_panics_doc,
     reason = "a measurement that cannot go on fails by panicking, and prints what it measured"
 )]
 #![expect(unreachable_pub, reason = "nobody depends on it")]
@@ -51,6 +50,7 @@ struct Settings {
     quick: bool,
     only: Option<String>,
     cases: u64,
+    clients: Vec<usize>,
     /// The program to measure: the one just built, or another.
     server: String,
 }
@@ -58,7 +58,7 @@ struct Settings {
 impl Settings {
     fn read() -> Option<Self> {
         let server = env!("CARGO_BIN_EXE_temwen").to_owned();
-        let mut read = Self { quick: false, only: None, cases: CASES, server };
+        let mut read = Self { quick: false, only: None, cases: CASES, clients: CLIENTS.to_vec(), server };
         let mut arguments = std::env::args().skip(1);
         let mut bench = false;
         while let Some(argument) = arguments.next() {
@@ -66,6 +66,7 @@ impl Settings {
                 "--bench" => bench = true,
                 "--quick" => read.quick = true,
                 "--only" => read.only = arguments.next(),
+                "--clients" => read.clients = vec![arguments.next()?.parse().ok()?],
                 "--server" => read.server = arguments.next()?,
                 "--cases" => read.cases = arguments.next()?.parse().ok()?,
                 _ => return None,
@@ -86,7 +87,7 @@ impl Settings {
 fn main() {
     let Some(settings) = Settings::read() else {
         println!(
-            "cargo bench --bench register -- [--quick] [--only snabcd] [--cases NUMBER] [--server PROGRAM]"
+            "cargo bench --bench register -- [--quick] [--only snabcd] [--cases NUMBER] [--clients NUMBER] [--server PROGRAM]"
         );
         return;
     };
@@ -132,8 +133,8 @@ async fn measure(settings: &Settings) {
         if settings.wants(part) {
             ground.settle().await;
             let work = Work::prepare(part, settings, &ground, &server).await;
-            for clients in CLIENTS {
-                rows.push(work.compare(settings, &ground, &server, clients).await);
+            for clients in &settings.clients {
+                rows.push(work.compare(settings, &ground, &server, *clients).await);
             }
         }
     }
@@ -275,7 +276,7 @@ impl Work {
         let time = settings.round();
         let (mut ours, mut plain, mut piped) = (Vec::new(), Vec::new(), Vec::new());
         let mut taken = Taken::default();
-        for _ in 0..ROUNDS {
+        for _ in 0..if settings.quick { 1 } else { ROUNDS } {
             let (temwen, postgres) = (server.time(), ground.postgres_time());
             let measured = load::run(server.address, clients, time, self.status, &self.write).await;
             taken.temwen += server.time() - temwen;
@@ -386,7 +387,9 @@ async fn lists(settings: &Settings, server: &Running) -> Vec<(String, Measured)>
 fn flatness(pages: &[(u64, Vec<(String, Measured)>)]) -> Value {
     println!("\na page of 50, one client, milliseconds (p50); in brackets where the page is not full");
     print!("{:<48}", "cases in the register");
-    pages.iter().for_each(|(size, _)| print!("{size:>11}"));
+    for (size, _) in pages {
+        print!("{size:>11}");
+    }
     println!("   slowest / fastest full page");
     let mut all = Vec::new();
     for (index, (name, _)) in pages[0].1.iter().enumerate() {
@@ -480,11 +483,11 @@ impl Row {
             median(self.piped.iter().map(|each| each.per_second)),
             self.ratio(&self.piped),
         );
-        line +=
-            &format!("{:>8.0}{:>8.0}{:>8.0}", self.taken.temwen(), self.taken.postgres(), self.taken.piped());
-        if let Some(bound) = self.bound {
-            line += &format!("   {:.2} of the {bound:.0}/s that hashing alone allows", per_second / bound);
-        }
+        let taken = [self.taken.temwen(), self.taken.postgres(), self.taken.piped()];
+        line.extend(taken.map(|each| format!("{each:>8.0}")));
+        let of_bound =
+            |bound| format!("   {:.2} of the {bound:.0}/s that hashing alone allows", per_second / bound);
+        line.extend(self.bound.map(of_bound));
         line
     }
 
