@@ -383,14 +383,14 @@ async fn lists(settings: &Settings, server: &Running) -> Vec<(String, Measured)>
     all
 }
 
-/// How much longer a page takes in the largest register than in the smallest, where the pages are as long.
+/// How much longer a page takes in a larger register than in the smallest whose page is full.
 fn flatness(pages: &[(u64, Vec<(String, Measured)>)]) -> Value {
     println!("\na page of 50, one client, milliseconds (p50); in brackets where the page is not full");
     print!("{:<48}", "cases in the register");
     for (size, _) in pages {
         print!("{size:>11}");
     }
-    println!("   slowest / fastest full page");
+    println!("   longest / first");
     let mut all = Vec::new();
     for (index, (name, _)) in pages[0].1.iter().enumerate() {
         let each: Vec<Measured> = pages.iter().map(|(_, lists)| lists[index].1).collect();
@@ -403,8 +403,9 @@ fn flatness(pages: &[(u64, Vec<(String, Measured)>)]) -> Value {
                 if full(page) { format!("{:.2}", page.p50_ms) } else { format!("({:.2})", page.p50_ms) }
             );
         }
-        let times = || each.iter().filter(|page| full(page)).map(|page| page.p50_ms);
-        let factor = times().fold(0.0, f64::max) / times().fold(f64::INFINITY, f64::min);
+        let mut times = each.iter().filter(|page| full(page)).map(|page| page.p50_ms);
+        let first = times.next().unwrap_or(f64::NAN);
+        let factor = times.fold(first, f64::max) / first;
         println!("   {factor:.2}");
         let sizes: Value = pages
             .iter()
