@@ -12,7 +12,7 @@ use crate::auth::Role;
 use crate::auth::policy::{Narrow, Scope};
 use crate::coa::Policy;
 use crate::db::schema::{assignments, cases, deadlines};
-use crate::db::statement::{Fixed, Text};
+use crate::db::statement::{Condition, Fixed, Text};
 use crate::db::{Tx, parts};
 use crate::error::Result;
 use crate::values::{CaseId, MatterId, UserId};
@@ -198,18 +198,17 @@ pub struct Filter {
 /// A part of a scope as a condition, if it is one. The wall does not depend on it: it lets Postgres start from the few rows of
 /// a narrow scope. The words stand in the text, because a plan is made once for all parameters, and only of words in the text
 /// does Postgres know which index holds them. They are the policy's and ours, never a caller's.
-fn condition(part: Narrow<'_>) -> Option<String> {
-    match part {
-        Narrow::Category(word) => Some(format!("cases.category = '{word}'")),
-        Narrow::Child => Some("cases.child".to_owned()),
-        Narrow::Assigned => {
-            Some("cases.matter_id = any (array(select matter_id from own_assignments))".to_owned())
-        }
-        Narrow::Country(_) => Some("cases.referred_country = (select acting_country())".to_owned()),
-        Narrow::Panel => Some("cases.stage in ('determination', 'action_pending', 'review')".to_owned()),
-        Narrow::Command => Some("cases.stage = 'action_pending'".to_owned()),
-        Narrow::Everything | Narrow::New | Narrow::Own => None,
-    }
+fn condition(part: Narrow<'_>) -> Option<Condition> {
+    let sql = match part {
+        Narrow::Category(word) => format!("cases.category = '{word}'"),
+        Narrow::Child => "cases.child".to_owned(),
+        Narrow::Assigned => "cases.matter_id = any (array(select matter_id from own_assignments))".to_owned(),
+        Narrow::Country(_) => "cases.referred_country = (select acting_country())".to_owned(),
+        Narrow::Panel => "cases.stage in ('determination', 'action_pending', 'review')".to_owned(),
+        Narrow::Command => "cases.stage = 'action_pending'".to_owned(),
+        Narrow::Everything | Narrow::New | Narrow::Own => return None,
+    };
+    Some(Condition::new(sql))
 }
 
 /// Cases, newest first.
@@ -240,7 +239,7 @@ async fn list_part(
             .select(assignments::matter_id)
     };
     if let Some(condition) = condition(part) {
-        query = query.filter(diesel::dsl::sql::<sql::Bool>(&condition));
+        query = query.filter(condition);
     }
     if let Some(stage) = filter.stage {
         query = query.filter(cases::stage.eq(stage));

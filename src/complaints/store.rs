@@ -10,7 +10,7 @@ use super::{Complaint, New, Said, Status};
 use crate::auth::Role;
 use crate::auth::policy::{Narrow, Scope};
 use crate::db::schema::{complaints, submissions, walls};
-use crate::db::statement::{Fixed, Text};
+use crate::db::statement::{Condition, Fixed, Text};
 use crate::db::{Tx, parts};
 use crate::error::Result;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId};
@@ -293,17 +293,18 @@ pub struct Filter {
 }
 
 /// A part of a scope as a condition, if it is one: as for [`crate::cases::list`].
-fn condition(part: Narrow<'_>) -> Option<String> {
-    match part {
-        Narrow::Category(word) => Some(format!("complaints.category = '{word}'")),
-        Narrow::Child => Some("complaints.child".to_owned()),
-        Narrow::New => Some("complaints.status in ('received', 'acknowledged')".to_owned()),
-        Narrow::Own => Some("complaints.submitted_by = (select acting_user())".to_owned()),
+fn condition(part: Narrow<'_>) -> Option<Condition> {
+    let sql = match part {
+        Narrow::Category(word) => format!("complaints.category = '{word}'"),
+        Narrow::Child => "complaints.child".to_owned(),
+        Narrow::New => "complaints.status in ('received', 'acknowledged')".to_owned(),
+        Narrow::Own => "complaints.submitted_by = (select acting_user())".to_owned(),
         Narrow::Assigned => {
-            Some("complaints.matter_id = any (array(select matter_id from own_assignments))".to_owned())
+            "complaints.matter_id = any (array(select matter_id from own_assignments))".to_owned()
         }
-        Narrow::Everything | Narrow::Country(_) | Narrow::Panel | Narrow::Command => None,
-    }
+        Narrow::Everything | Narrow::Country(_) | Narrow::Panel | Narrow::Command => return None,
+    };
+    Some(Condition::new(sql))
 }
 
 /// Complaints, newest first.
@@ -327,7 +328,7 @@ async fn list_part(
 ) -> QueryResult<Vec<Complaint>> {
     let mut query = complaints::table.into_boxed();
     if let Some(condition) = condition(part) {
-        query = query.filter(diesel::dsl::sql::<sql::Bool>(&condition));
+        query = query.filter(condition);
     }
     if let Some(status) = filter.status {
         query = query.filter(complaints::status.eq(status));

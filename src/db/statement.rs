@@ -7,8 +7,10 @@
 use std::marker::PhantomData;
 
 use diesel::QueryResult;
+use diesel::expression::{AppearsOnTable, Expression, ValidGrouping, is_aggregate};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::Bool;
 
 /// The text of a fixed statement.
 pub trait Text: 'static {
@@ -78,6 +80,42 @@ impl<T: Text> Query for Bare<T> {
 impl<T: Text> QueryFragment<Pg> for Bare<T> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(T::SQL);
+        Ok(())
+    }
+}
+
+/// A condition in SQL that a boxed query may be filtered by. Unlike `diesel::dsl::sql` it is prepared once for each text; so
+/// the texts are few, and never a caller's.
+#[derive(Debug, Clone)]
+pub struct Condition(String);
+
+impl Condition {
+    /// The condition that `sql` says.
+    pub fn new(sql: impl Into<String>) -> Self {
+        Self(sql.into())
+    }
+}
+
+impl Expression for Condition {
+    type SqlType = Bool;
+}
+
+impl<T> AppearsOnTable<T> for Condition {}
+
+impl ValidGrouping<()> for Condition {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl QueryId for Condition {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Pg> for Condition {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("(");
+        out.push_sql(&self.0);
+        out.push_sql(")");
         Ok(())
     }
 }
