@@ -57,6 +57,10 @@ pub struct Database {
     /// the data directory
     #[arg(long, env = "TEMWEN_KEY_DIR", value_name = "DIR")]
     pub key_dir: Option<PathBuf>,
+    /// What the audit log is called, for ever: best the address it is read at, without a scheme, such as
+    /// register.example/v1/log. Default: a name that is nobody else's, made with the log's first key
+    #[arg(long, env = "TEMWEN_LOG_ORIGIN", value_name = "NAME")]
+    pub log_origin: Option<String>,
     /// The mission's policy, a TOML file. Default: the policy for Haiti that the program carries
     #[arg(long, env = "TEMWEN_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,

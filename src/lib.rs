@@ -20,9 +20,11 @@ pub mod demo;
 pub mod error;
 pub mod http;
 pub mod import;
+pub mod log;
 pub mod serve;
 pub mod telemetry;
 pub mod temwen;
+pub mod tlog;
 pub mod users;
 pub mod values;
 

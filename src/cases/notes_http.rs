@@ -141,7 +141,7 @@ struct EntryView {
 
 impl From<Seen> for EntryView {
     fn from(seen: Seen) -> Self {
-        let Seen { id, at, actor_kind, actor, action, object_kind, object_id, request_id, detail } = seen;
+        let Seen { id, at, actor_kind, actor, action, object_kind, object_id, request_id, detail, .. } = seen;
         // An officer who complained themselves is a reporter like any other: the story of the case does not name them.
         let for_somebody = detail.get("for_somebody").and_then(serde_json::Value::as_bool) == Some(true);
         let own = action == What::ComplaintReceived.as_str() && actor_kind == "user" && !for_somebody;

@@ -134,7 +134,7 @@ impl TestApp {
         let policy = Policy::built_in().unwrap();
         let keys = keys();
         let lanes = Lanes::new(policy.categories_in_lane("psea"));
-        let db = Db::new(connect.clone(), made.connections, clock.clone(), lanes).unwrap();
+        let db = Db::new(connect.clone(), made.connections, clock.clone(), lanes, keys.entry_seal()).unwrap();
         let shared = Shared {
             tokens: Tokens::new(&keys).unwrap(),
             passwords: Passwords::new(2, 64).unwrap(),
@@ -162,7 +162,8 @@ impl TestApp {
     /// The same Temwen with a pool of its own, for another thread or another purpose.
     pub fn again(&self, connections: usize) -> Temwen {
         let lanes = Lanes::new(self.temwen.policy.categories_in_lane("psea"));
-        let db = Db::new(self.connect.clone(), connections, self.temwen.clock.clone(), lanes).unwrap();
+        let seal = self.temwen.keys.entry_seal();
+        let db = Db::new(self.connect.clone(), connections, self.temwen.clock.clone(), lanes, seal).unwrap();
         Temwen { db, shared: Arc::clone(&self.temwen.shared) }
     }
 
@@ -309,7 +310,7 @@ impl Caller<'_> {
 
 /// The key files of the tests: made once, in the tests' data directory.
 fn keys() -> Keys {
-    Keys::open_or_create(&postgres().data_dir.join("keys")).unwrap()
+    Keys::open_or_create(&postgres().data_dir.join("keys"), None).unwrap()
 }
 
 /// The Postgres of this test run.

@@ -13,6 +13,7 @@ mod concurrency;
 mod fixtures;
 mod harness;
 mod idempotency;
+mod log;
 mod import;
 mod openapi;
 mod outages;
