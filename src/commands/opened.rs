@@ -63,7 +63,7 @@ impl Opened {
         };
         // Before anything slow: what a person has to mend should be said at once.
         let given = given(database)?;
-        let shared = Arc::new(shared(database, Front { trusted_proxies })?);
+        let shared = Arc::new(shared(database, Front { trusted_proxies, ..Front::default() })?);
         let (private, connect) = if let Some(connect) = given {
             prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
             migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
