@@ -23,6 +23,7 @@ pub mod import;
 pub mod serve;
 pub mod telemetry;
 pub mod temwen;
+pub mod tlog;
 pub mod users;
 pub mod values;
 
