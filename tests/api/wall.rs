@@ -43,7 +43,8 @@ fn kind_of(operation: &Operation) -> Option<Kind> {
     ];
     let found =
         kinds.into_iter().find(|(prefix, _)| operation.path.starts_with(prefix)).map(|(_, kind)| kind);
-    let other = ["register", "sessions", "users", "reporter"].contains(&operation.tag.as_str())
+    let other = ["audit", "log", "register", "sessions", "users", "reporter"]
+        .contains(&operation.tag.as_str())
         || LISTS.contains(&operation.id.as_str())
         || operation.id == "submit_complaint";
     assert!(found.is_some() != other, "say here what {} touches", operation.id);
