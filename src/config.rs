@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 use crate::commands::{add_user, import};
+use crate::witness;
 
 /// The register of misconduct complaints and cases of an international security mission.
 #[derive(Debug, Parser)]
@@ -30,6 +31,8 @@ pub enum Command {
     AddUser(Box<add_user::Arguments>),
     /// Take over what another register, or an old spreadsheet, holds
     Import(Box<import::Arguments>),
+    /// Witness transparency logs for others: cosign what continues, refuse what does not
+    Witness(Box<witness::command::Arguments>),
     /// Print the OpenAPI document of the HTTP interface, as YAML
     Openapi(Openapi),
 }
