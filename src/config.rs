@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 use crate::commands::{add_user, import};
+use crate::witness;
 
 /// The register of misconduct complaints and cases of an international security mission.
 #[derive(Debug, Parser)]
@@ -32,6 +33,8 @@ pub enum Command {
     Import(Box<import::Arguments>),
     /// Add a key beside the one in use: the newer signs from the next start on, the older stays good
     RotateKey(RotateKey),
+    /// Witness transparency logs for others: cosign what continues, refuse what does not
+    Witness(Box<witness::command::Arguments>),
     /// Print the OpenAPI document of the HTTP interface, as YAML
     Openapi(Openapi),
 }

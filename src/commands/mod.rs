@@ -16,7 +16,7 @@ use crate::auth::credentials::{KeyError, Keys, NoRandomness, PasswordError, Toke
 use crate::config::{Cli, Command, RotateKey, Rotated};
 use crate::db::embedded::Failure;
 use crate::error::{Error, Kind};
-use crate::{http, serve, telemetry};
+use crate::{http, serve, telemetry, witness};
 
 /// Why a command could not do what it was told: one sentence for whoever gave it.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +121,7 @@ async fn dispatch(command: Command) -> Result<(), Failed> {
         Command::AddUser(arguments) => add_user::run(*arguments).await,
         Command::Import(arguments) => import::run(*arguments).await,
         Command::RotateKey(arguments) => rotate_key(&arguments),
+        Command::Witness(arguments) => witness::command::run(*arguments).await,
         Command::Openapi(_) => {
             let document = http::openapi().to_yaml();
             let document =
