@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::commands::{add_user, import};
+use crate::commands::{add_user, import, verify_log, verify_receipt};
 
 /// The register of misconduct complaints and cases of an international security mission.
 #[derive(Debug, Parser)]
@@ -30,6 +30,10 @@ pub enum Command {
     AddUser(Box<add_user::Arguments>),
     /// Take over what another register, or an old spreadsheet, holds
     Import(Box<import::Arguments>),
+    /// Say what a receipt proves, with the log's public key alone
+    VerifyReceipt(Box<verify_receipt::Arguments>),
+    /// Check that the log is what it was, from outside or from inside
+    VerifyLog(Box<verify_log::Arguments>),
     /// Print the OpenAPI document of the HTTP interface, as YAML
     Openapi(Openapi),
 }
