@@ -20,6 +20,7 @@ pub mod demo;
 pub mod error;
 pub mod http;
 pub mod import;
+pub mod log;
 pub mod outside;
 pub mod serve;
 pub mod telemetry;

@@ -3,111 +3,22 @@
 //! Belongs here: the catalogue of events, and how an entry is made. Knows no other feature: an event names things by id
 //! and by word. Entries are written by [`crate::db`] alone, in the transaction of what they tell of.
 
+mod catalogue;
+pub mod commitment;
+pub mod leaf;
 mod store;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::auth::credentials::EntrySeal;
 use crate::db::Caller;
-use crate::values::{CaseId, ComplaintId, EntryId, MatterId, SessionId, UserId, text_enum};
+use crate::values::{CaseId, ComplaintId, EntryId, MatterId, SessionId, UserId};
 
-pub use self::store::{Seen, last_policy_digest, of_matter};
+pub use self::catalogue::What;
+pub use self::store::{Seen, Start, last_policy_digest, last_start, of_matter};
 pub(crate) use self::store::{append, append_if_seen};
-
-text_enum! {
-    /// The catalogue of everything that is remembered for ever. Words never change; new ones are added.
-    What {
-        /// An account was made.
-        UserAdded = "user.added",
-        /// An account's name, roles, country or seat were changed.
-        UserChanged = "user.changed",
-        /// An account may no longer sign in.
-        UserDeactivated = "user.deactivated",
-        /// Somebody signed in.
-        SessionOpened = "session.opened",
-        /// Somebody failed to sign in to an account that exists.
-        SessionRefused = "session.refused",
-        /// A session got new tokens.
-        SessionRefreshed = "session.refreshed",
-        /// A used refresh token came again: somebody has a copy, so the session ended.
-        SessionStolen = "session.stolen",
-        /// A session ended.
-        SessionEnded = "session.ended",
-        /// Somebody changed their password.
-        PasswordChanged = "password.changed",
-        /// A complaint came in.
-        ComplaintReceived = "complaint.received",
-        /// A complaint of another register was taken over.
-        ComplaintImported = "complaint.imported",
-        /// Somebody read a complaint's text.
-        ComplaintRead = "complaint.read",
-        /// The reporter was told that the complaint has arrived.
-        ComplaintAcknowledged = "complaint.acknowledged",
-        /// A triage decision was taken.
-        ComplaintAssessed = "complaint.assessed",
-        /// A complaint was joined to a case.
-        ComplaintAttached = "complaint.attached",
-        /// A reporter opened their thread with reference and code.
-        ReporterSignedIn = "reporter.signed_in",
-        /// A reporter looked at their thread.
-        ReporterRead = "reporter.read",
-        /// A message was sent in a reporter's thread.
-        MessageSent = "message.sent",
-        /// An officer read a reporter's thread.
-        MessagesRead = "messages.read",
-        /// A case was opened.
-        CaseOpened = "case.opened",
-        /// A case of another register was taken over.
-        CaseImported = "case.imported",
-        /// Somebody read a case.
-        CaseRead = "case.read",
-        /// A case moved along its workflow.
-        CaseAdvanced = "case.advanced",
-        /// A case's category or priority was changed.
-        CaseClassified = "case.classified",
-        /// Somebody was set to work on a case.
-        CaseAssigned = "case.assigned",
-        /// Somebody no longer works on a case.
-        CaseUnassigned = "case.unassigned",
-        /// A case went back to its desk, because the account that worked on it was deactivated.
-        CaseReturned = "case.returned_to_desk",
-        /// Somebody stepped back from a matter.
-        CaseRecused = "case.recused",
-        /// A matter was hidden from somebody.
-        WallPutUp = "wall.put_up",
-        /// Somebody read who a matter is hidden from.
-        WallsRead = "walls.read",
-        /// A note was written.
-        NoteWritten = "note.written",
-        /// Notes were read.
-        NotesRead = "notes.read",
-        /// The timeline of a case was read.
-        TimelineRead = "timeline.read",
-        /// Allegations of a case were taken over or added.
-        AllegationsAdded = "allegations.added",
-        /// A deadline was met.
-        DeadlineMet = "deadline.met",
-        /// A deadline was paused.
-        DeadlinePaused = "deadline.paused",
-        /// A deadline runs again.
-        DeadlineResumed = "deadline.resumed",
-        /// A deadline came near or was missed, and climbed.
-        DeadlineEscalated = "deadline.escalated",
-        /// A change was proposed that needs a second officer.
-        ProposalMade = "proposal.made",
-        /// Somebody read what waits for a second officer, with its reasons.
-        ProposalsRead = "proposals.read",
-        /// A second officer signed.
-        ProposalApproved = "proposal.approved",
-        /// A second officer refused.
-        ProposalRefused = "proposal.refused",
-        /// A policy file took effect.
-        PolicyTookEffect = "policy.took_effect",
-        /// First answers past their day were forgotten.
-        KeysForgotten = "keys.forgotten",
-    }
-}
 
 /// A value that may stand in an entry: an id, a word, a number or a flag; never free text.
 #[derive(Debug, Clone)]
@@ -210,6 +121,12 @@ impl Event {
         Self::on(what, "register", Uuid::nil())
     }
 
+    /// The same, as part of a matter: whoever may not know of that matter does not see the entry.
+    #[must_use]
+    pub fn within(self, matter: Option<MatterId>) -> Self {
+        Self { matter, ..self }
+    }
+
     /// Adds a detail.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Detail>) -> Self {
@@ -250,6 +167,22 @@ impl Entry {
             request: caller.request.to_string(),
             event,
         }
+    }
+
+    /// Its seal: over all that the server itself says in it.
+    fn seal(&self, seal: &EntrySeal) -> Vec<u8> {
+        let said = leaf::Said {
+            id: self.id.uuid(),
+            at: self.at,
+            actor_kind: self.actor_kind,
+            actor: &self.actor,
+            action: self.event.what.as_str(),
+            object_kind: self.event.object_kind,
+            object_id: self.event.object_id,
+            request: &self.request,
+            detail: &self.event.detail,
+        };
+        seal.of(said.canonical().as_bytes()).to_vec()
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Action {
     },
     /// See proposals that wait for a second signature.
     ReadProposals,
+    /// Read and verify the audit record itself.
+    Audit,
     /// Act as a part of the system: imports, background steps.
     RunTheRegister,
 }
@@ -80,6 +82,7 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
     };
     match action {
         A::UseAccount => true,
+        A::Audit => roles.has(Role::Auditor),
         A::SubmitComplaint => {
             !roles.any(&[Role::Auditor, Administrator, Role::StatisticsOfficer, NationalAuthority])
         }
@@ -223,6 +226,8 @@ pub struct Scope {
     pub panel: bool,
     /// Cases that wait for an order of command.
     pub command: bool,
+    /// Every audit entry, of whatever matter.
+    pub audit: bool,
     /// Deadlines that climbed to one of these roles.
     pub hears_as: Vec<Role>,
     /// This one complaint.
@@ -248,6 +253,7 @@ pub fn scope(actor: &Actor, lanes: &Lanes) -> Scope {
         country: officer.country.clone().filter(|_| roles.has(NationalAuthority)),
         panel: roles.has(PanelMember),
         command: roles.has(Commander),
+        audit: roles.has(Role::Auditor),
         hears_as: roles
             .iter()
             .filter(|role| matches!(role, LegalLiaison | PanelMember | OhchrMonitor))
@@ -268,6 +274,7 @@ impl Scope {
             (self.assigned_complaints, "assigned_complaints"),
             (self.panel, "panel"),
             (self.command, "command"),
+            (self.audit, "audit"),
         ];
         let seen =
             words.iter().filter(|(has, _)| *has).fold(String::from(","), |all, (_, word)| all + word + ",");
@@ -354,54 +361,5 @@ pub enum Narrow<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::auth::{Officer, Roles};
-    use crate::values::{SessionId, UserId};
-
-    fn officer(roles: &[Role]) -> Actor {
-        Actor::Officer(Arc::new(Officer {
-            id: UserId::new(),
-            session: SessionId::new(),
-            roles: roles.iter().copied().collect::<Roles>(),
-            country: Some("KE".into()),
-            seat: None,
-            rights: 1,
-        }))
-    }
-
-    #[test]
-    fn p3_whoever_keeps_accounts_or_checks_the_record_sees_no_matter() {
-        let lanes = Lanes::new(["sexual_exploitation_abuse"]);
-        for role in [Administrator, Role::Auditor, Role::StatisticsOfficer] {
-            assert_eq!(scope(&officer(&[role]), &lanes), Scope::default(), "{role:?}");
-        }
-    }
-
-    #[test]
-    fn p3_a_country_is_seen_by_its_authority_alone() {
-        let lanes = Lanes::new([]);
-        for &role in Role::ALL {
-            assert_eq!(
-                scope(&officer(&[role]), &lanes).country.is_some(),
-                role == NationalAuthority,
-                "{role:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn p4_names_in_the_psea_lane_are_read_by_its_coordinator_alone() {
-        for &role in Role::ALL {
-            let seen = identities(&officer(&[role]), true, false);
-            assert_eq!(seen.victims || seen.reporter, role == PseaCoordinator, "{role:?}");
-        }
-    }
-
-    #[test]
-    fn nobody_with_an_account_acts_as_the_system() {
-        for &role in Role::ALL {
-            assert!(!allows(&officer(&[role]), Action::RunTheRegister));
-        }
-    }
-}
+#[path = "policy_tests.rs"]
+mod tests;

@@ -3,7 +3,6 @@
 //! Every command that works on the register begins with [`Opened::open`] and ends with [`Opened::close`]. With a private
 //! PostgreSQL it does not matter whether a server runs on the same data directory.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -64,7 +63,7 @@ impl Opened {
         };
         // Before anything slow: what a person has to mend should be said at once.
         let given = given(database)?;
-        let shared = Arc::new(shared(database, Front { trusted_proxies })?);
+        let shared = Arc::new(shared(database, Front { trusted_proxies, ..Front::default() })?);
         let (private, connect) = if let Some(connect) = given {
             prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
             migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
@@ -81,7 +80,8 @@ impl Opened {
     /// The register with a pool of its own, of at most so many connections.
     pub fn temwen(&self, connections: usize) -> Result<Temwen, Failed> {
         let lanes = Lanes::new(self.shared.policy.categories_in_lane("psea"));
-        let db = Db::new(self.connect.clone(), connections, self.shared.clock.clone(), lanes)?;
+        let seal = self.shared.keys.entry_seal();
+        let db = Db::new(self.connect.clone(), connections, self.shared.clock.clone(), lanes, seal)?;
         Ok(Temwen { db, shared: Arc::clone(&self.shared) })
     }
 
@@ -178,7 +178,7 @@ fn shared(database: &Database, front: Front) -> Result<Shared, Failed> {
     };
     let texts = Texts::built_in().map_err(|flaws| flawed("the texts that the program carries", &flaws))?;
     create_data_dir(&database.data_dir)?;
-    let keys = open_keys(&database.key_dir())?;
+    let keys = Keys::open_or_create(&database.key_dir(), database.log_origin.as_deref())?;
     let cores = available_parallelism().map_or(1, usize::from);
     Ok(Shared {
         tokens: Tokens::new(&keys)?,
@@ -190,10 +190,6 @@ fn shared(database: &Database, front: Front) -> Result<Shared, Failed> {
         clock: Clock::system(),
         front,
     })
-}
-
-fn open_keys(dir: &Path) -> Result<Keys, Failed> {
-    Ok(Keys::open_or_create(dir)?)
 }
 
 /// Every flaw on a line of its own.

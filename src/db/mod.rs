@@ -21,6 +21,7 @@ use diesel_async::AsyncPgConnection;
 pub use self::pool::{Connect, Server};
 pub use self::tx::{Caller, Tx};
 use crate::audit::Event;
+use crate::auth::credentials::EntrySeal;
 use crate::auth::policy;
 use crate::error::{Error, Kind, Result};
 use crate::temwen::Clock;
@@ -31,12 +32,19 @@ pub struct Db {
     pool: pool::Pool,
     clock: Clock,
     lanes: policy::Lanes,
+    seal: EntrySeal,
 }
 
 impl Db {
     /// Prepares a pool of at most `size` connections; connects to nothing yet.
-    pub fn new(connect: Connect, size: usize, clock: Clock, lanes: policy::Lanes) -> Result<Self> {
-        Ok(Self { pool: pool::build(connect, size)?, clock, lanes })
+    pub fn new(
+        connect: Connect,
+        size: usize,
+        clock: Clock,
+        lanes: policy::Lanes,
+        seal: EntrySeal,
+    ) -> Result<Self> {
+        Ok(Self { pool: pool::build(connect, size)?, clock, lanes, seal })
     }
 
     /// The clock that this database's transactions run by.
@@ -52,7 +60,7 @@ impl Db {
     async fn begin(&self, caller: &Caller) -> Result<Tx> {
         let conn = pool::take(&self.pool).await?;
         let scope = self.scope(caller);
-        Ok(Tx::new(conn, caller.clone(), scope, self.clock.now()))
+        Ok(Tx::new(conn, caller.clone(), scope, self.clock.now(), self.seal.clone()))
     }
 
     /// Runs `work` in one transaction, on behalf of `caller`.
@@ -75,6 +83,11 @@ impl Db {
         };
         measure(name, started, outcome.is_ok());
         outcome
+    }
+
+    /// Puts something on record that changes nothing else.
+    pub async fn remember(&self, caller: &Caller, name: &'static str, event: Event) -> Result<()> {
+        self.write_at_once(caller, name, event, async |_| Ok(Some(()))).await.map(|_| ())
     }
 
     /// Runs one `statement` and commits it together with `entry`, in a single round trip.
@@ -110,6 +123,33 @@ impl Db {
         work: impl AsyncFnOnce(&AsyncPgConnection) -> diesel::QueryResult<Option<T>>,
     ) -> Result<Option<T>> {
         self.write_at_once(caller, name, entry, work).await
+    }
+
+    /// Writes the log itself: the one write that records nothing, because it is what the record is written to.
+    ///
+    /// `work` reads and computes; with `Some`, what it answers is written by `last` and committed in the same round trip, and
+    /// otherwise nothing is.
+    pub(crate) async fn write_log<T, U>(
+        &self,
+        caller: &Caller,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<Option<T>>,
+        last: impl AsyncFnOnce(&AsyncPgConnection, &T) -> diesel::QueryResult<U>,
+    ) -> Result<Option<T>> {
+        let mut tx = self.begin(caller).await?;
+        match work(&mut tx).await {
+            Ok(Some(done)) => {
+                tx.commit_log(async |conn| last(conn, &done).await.map(|_| ())).await?;
+                Ok(Some(done))
+            }
+            Ok(None) => {
+                tx.rollback().await;
+                Ok(None)
+            }
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        }
     }
 
     /// Reads what needs no entry: lists without anybody's words, and what is the caller's own.

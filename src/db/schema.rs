@@ -15,6 +15,7 @@ diesel::table! {
         finding -> Nullable<Text>,
         outcome -> Nullable<Text>,
         discipline -> Nullable<Text>,
+        salt -> Uuid,
     }
 }
 
@@ -28,6 +29,7 @@ diesel::table! {
         assigned_by -> Uuid,
         assigned_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+        salt -> Uuid,
     }
 }
 
@@ -43,6 +45,9 @@ diesel::table! {
         matter_id -> Nullable<Uuid>,
         request_id -> Text,
         detail -> Jsonb,
+        salt -> Uuid,
+        seal -> Nullable<Bytea>,
+        changes -> Array<Text>,
     }
 }
 
@@ -52,6 +57,7 @@ diesel::table! {
         user_id -> Uuid,
         duty -> Text,
         since -> Timestamptz,
+        salt -> Uuid,
     }
 }
 
@@ -59,6 +65,7 @@ diesel::table! {
     case_numbers (year) {
         year -> Int4,
         last -> Int4,
+        salt -> Uuid,
     }
 }
 
@@ -87,6 +94,7 @@ diesel::table! {
         external_ref -> Nullable<Text>,
         updated_at -> Timestamptz,
         version -> Int4,
+        salt -> Uuid,
     }
 }
 
@@ -123,6 +131,7 @@ diesel::table! {
         policy -> Text,
         external_ref -> Nullable<Text>,
         version -> Int4,
+        salt -> Uuid,
     }
 }
 
@@ -135,6 +144,7 @@ diesel::table! {
         reason -> Text,
         resumed_at -> Nullable<Timestamptz>,
         resumed_by -> Nullable<Uuid>,
+        salt -> Uuid,
     }
 }
 
@@ -158,6 +168,7 @@ diesel::table! {
         escalated_at -> Nullable<Timestamptz>,
         next_look_at -> Nullable<Timestamptz>,
         version -> Int4,
+        salt -> Uuid,
     }
 }
 
@@ -177,6 +188,61 @@ diesel::table! {
 }
 
 diesel::table! {
+    log_cosignatures (size, witness) {
+        size -> Int8,
+        witness -> Text,
+        line -> Text,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    log_findings (finding) {
+        finding -> Text,
+        found_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    log_heads (size) {
+        size -> Int8,
+        root -> Bytea,
+        at -> Timestamptz,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    log_places (place) {
+        place -> Int8,
+        entry_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    log_queue (entry_id) {
+        entry_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    log_states (kind, id) {
+        kind -> Text,
+        id -> Text,
+        place -> Int8,
+        state -> Text,
+    }
+}
+
+diesel::table! {
+    log_tiles (level, index) {
+        level -> Int2,
+        index -> Int8,
+        hashes -> Bytea,
+    }
+}
+
+diesel::table! {
     messages (id) {
         id -> Uuid,
         complaint_id -> Uuid,
@@ -185,6 +251,7 @@ diesel::table! {
         kind -> Text,
         text -> Text,
         sent_at -> Timestamptz,
+        salt -> Uuid,
     }
 }
 
@@ -195,6 +262,7 @@ diesel::table! {
         author_id -> Uuid,
         text -> Text,
         written_at -> Timestamptz,
+        salt -> Uuid,
     }
 }
 
@@ -215,6 +283,7 @@ diesel::table! {
         approved -> Nullable<Bool>,
         decision_reason -> Nullable<Text>,
         version -> Int4,
+        salt -> Uuid,
     }
 }
 
@@ -224,6 +293,7 @@ diesel::table! {
         session_id -> Uuid,
         issued_at -> Timestamptz,
         used_at -> Nullable<Timestamptz>,
+        salt -> Uuid,
     }
 }
 
@@ -236,6 +306,7 @@ diesel::table! {
         expires_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         ended_because -> Nullable<Text>,
+        salt -> Uuid,
     }
 }
 
@@ -245,6 +316,7 @@ diesel::table! {
         narrative -> Text,
         particulars -> Text,
         identities -> Nullable<Text>,
+        salt -> Bytea,
     }
 }
 
@@ -262,6 +334,7 @@ diesel::table! {
         deactivated_at -> Nullable<Timestamptz>,
         deactivated_because -> Nullable<Text>,
         version -> Int4,
+        salt -> Uuid,
     }
 }
 
@@ -273,6 +346,7 @@ diesel::table! {
         reason -> Text,
         put_up_by -> Uuid,
         put_up_at -> Timestamptz,
+        salt -> Uuid,
     }
 }
 
@@ -284,6 +358,7 @@ diesel::joinable!(complaints -> cases (case_id));
 diesel::joinable!(deadline_pauses -> deadlines (deadline_id));
 diesel::joinable!(deadlines -> cases (case_id));
 diesel::joinable!(deadlines -> complaints (complaint_id));
+diesel::joinable!(log_cosignatures -> log_heads (size));
 diesel::joinable!(messages -> complaints (complaint_id));
 diesel::joinable!(messages -> users (author_id));
 diesel::joinable!(notes -> cases (case_id));
@@ -305,6 +380,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     deadline_pauses,
     deadlines,
     idempotency_keys,
+    log_cosignatures,
+    log_findings,
+    log_heads,
+    log_places,
+    log_queue,
+    log_states,
+    log_tiles,
     messages,
     notes,
     proposals,

@@ -13,6 +13,7 @@ use super::pool::Conn;
 use super::statement::{Bare, Fixed, Text};
 use crate::audit::{self, Entry, Event};
 use crate::auth::Actor;
+use crate::auth::credentials::EntrySeal;
 use crate::auth::policy::{self, Action, Scope};
 use crate::error::{Error, Kind, Result};
 use crate::values::ComplaintId;
@@ -55,6 +56,7 @@ pub struct Tx {
     now: DateTime<Utc>,
     begun: bool,
     entries: Vec<Entry>,
+    seal: EntrySeal,
 }
 
 struct Begin;
@@ -117,8 +119,8 @@ fn signed_out() -> Error {
 }
 
 impl Tx {
-    pub(super) fn new(conn: Conn, caller: Caller, scope: Scope, now: DateTime<Utc>) -> Self {
-        Self { conn: Some(conn), caller, scope, now, begun: false, entries: Vec::new() }
+    pub(super) fn new(conn: Conn, caller: Caller, scope: Scope, now: DateTime<Utc>, seal: EntrySeal) -> Self {
+        Self { conn: Some(conn), caller, scope, now, begun: false, entries: Vec::new(), seal }
     }
 
     fn conn(&self) -> Result<&AsyncPgConnection> {
@@ -194,8 +196,23 @@ impl Tx {
         let conn = self.conn()?;
         // If the entries are refused, the commit behind them ends the transaction without effect, and the first
         // result says so.
-        let (recorded, committed) = join!(audit::append(conn, &entries), commit(conn));
+        let (recorded, committed) = join!(audit::append(conn, &self.seal, &entries), commit(conn));
         let outcome = recorded.and(committed).map_err(refused);
+        self.done(outcome.is_ok());
+        outcome
+    }
+
+    /// Commits the log itself: together with `last`, which is asked on the way to it.
+    pub(super) async fn commit_log(
+        mut self,
+        last: impl AsyncFnOnce(&AsyncPgConnection) -> diesel::QueryResult<()>,
+    ) -> Result<()> {
+        if !self.begun {
+            return Err(Error::internal("nothing was asked before the log was written"));
+        }
+        let conn = self.conn()?;
+        let (written, committed) = join!(last(conn), commit(conn));
+        let outcome = written.and(committed).map_err(refused);
         self.done(outcome.is_ok());
         outcome
     }
@@ -211,7 +228,7 @@ impl Tx {
             begin(conn),
             act(conn, &self.caller, &self.scope, self.now),
             work(conn),
-            audit::append_if_seen(conn, &entry),
+            audit::append_if_seen(conn, &self.seal, &entry),
             commit(conn)
         );
         begun.map_err(refused)?;

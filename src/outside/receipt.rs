@@ -16,8 +16,8 @@ pub const LONGEST_RECEIPT: usize = 1024 * 1024;
 /// The most bytes of a file with the words; those that can be handed in are a fraction of it.
 pub const LONGEST_WORDS: usize = 1024 * 1024;
 
-/// What the register writes when a complaint arrives.
-const ARRIVAL: &str = "complaint.received";
+/// What the register writes when a complaint arrives, or is taken over from another register.
+const ARRIVALS: [&str; 2] = ["complaint.received", "complaint.imported"];
 /// The form of entries that this program can read.
 const FORM: u32 = 1;
 
@@ -114,7 +114,7 @@ impl Receipt {
 struct Arrival {
     at: DateTime<Utc>,
     complaint: Uuid,
-    commitment: [u8; 32],
+    commitment: Option<[u8; 32]>,
 }
 
 #[derive(Deserialize)]
@@ -159,12 +159,16 @@ impl Arrival {
         }
         let Entry { action, at, object, detail } =
             serde_json::from_str(entry).map_err(|error| none(error.to_string()))?;
-        if action != ARRIVAL || object.kind != "complaint" {
+        if !ARRIVALS.contains(&action.as_str()) || object.kind != "complaint" {
             return Err(none(format!("the entry says {action:?}")));
         }
-        let commitment = detail.words.as_deref().and_then(bytes_of);
-        let commitment =
-            commitment.ok_or_else(|| none("the entry has no fingerprint of the words".to_owned()))?;
+        let commitment = match detail.words {
+            Some(digits) => {
+                let bytes = bytes_of(&digits);
+                Some(bytes.ok_or_else(|| none("its fingerprint of the words is none".to_owned()))?)
+            }
+            None => None,
+        };
         Ok(Self { at, complaint: object.id, commitment })
     }
 }
@@ -184,7 +188,7 @@ pub struct Proven {
     pub complaint: Uuid,
     /// The trusted witnesses who signed.
     pub witnesses: Vec<Cosigned>,
-    commitment: [u8; 32],
+    commitment: Option<[u8; 32]>,
     salt: [u8; 32],
 }
 
@@ -195,13 +199,14 @@ impl Proven {
     /// CRLF for LF or the reverse, a line break or other white space at the end or the beginning.
     pub fn compare(&self, file: &[u8]) -> Result<Vec<&'static str>, Said> {
         let (log, at, number) = (self.log.clone(), self.at, self.number);
+        let Some(commitment) = self.commitment else { return Err(Said::NoWords { log, at, number }) };
         let text =
             std::str::from_utf8(file).map_err(|_| self.unreadable("it is not text in UTF-8".to_owned()))?;
         let found = readings(text).into_iter().find(|(reading, _)| {
             let mut digest = Context::new(&SHA256);
             digest.update(&self.salt);
             digest.update(reading.as_bytes());
-            digest.finish().as_ref() == self.commitment
+            digest.finish().as_ref() == commitment
         });
         found.map(|(_, without)| without).ok_or(Said::OtherWords { log, at, number })
     }

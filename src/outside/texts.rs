@@ -37,6 +37,15 @@ pub enum Said {
         /// The entry's place.
         number: u64,
     },
+    /// It is genuine, but its entry says nothing of words, so that none can be compared.
+    NoWords {
+        /// The log's name.
+        log: String,
+        /// When, by the log's clock.
+        at: DateTime<Utc>,
+        /// The entry's place.
+        number: u64,
+    },
     /// It is genuine, but the file of words cannot be read.
     WordsUnreadable {
         /// The log's name.
@@ -93,9 +102,10 @@ impl Said {
     pub const fn verdict(&self) -> Verdict {
         match self {
             Self::Registered { .. } | Self::RegisteredInTheseWords { .. } => Verdict::Good,
-            Self::WordsUnreadable { .. } | Self::NotAReceipt { .. } | Self::NoKey { .. } => {
-                Verdict::Unchecked
-            }
+            Self::NoWords { .. }
+            | Self::WordsUnreadable { .. }
+            | Self::NotAReceipt { .. }
+            | Self::NoKey { .. } => Verdict::Unchecked,
             Self::OtherWords { .. }
             | Self::NotSigned
             | Self::OtherLog { .. }
@@ -138,6 +148,7 @@ impl Said {
             Self::Registered { log, at, number }
             | Self::RegisteredInTheseWords { log, at, number }
             | Self::OtherWords { log, at, number }
+            | Self::NoWords { log, at, number }
             | Self::WordsUnreadable { log, at, number, .. } => vec![
                 ("{time}", at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
                 ("{number}", number.to_string()),
@@ -173,6 +184,12 @@ impl Said {
                 "Le reçu est authentique (registre {log}, {time}, numéro {number}), mais les mots de votre fichier ne sont pas ceux qui ont été enregistrés : pas une lettre ne doit différer.",
                 "The receipt is genuine (log {log}, {time}, number {number}), but the words of your file are not those that were registered: not one letter may differ.",
                 "El recibo es auténtico (registro {log}, {time}, número {number}), pero las palabras de su archivo no son las que se registraron: no puede cambiar ni una letra.",
+            ],
+            Self::NoWords { .. } => [
+                "Resi a bon (rejis {log}, {time}, nimewo {number}), men li pa gen anprent mo yo, kidonk nou pa t ka konpare yo.",
+                "Le reçu est authentique (registre {log}, {time}, numéro {number}), mais il ne contient pas d'empreinte des mots ; ils n'ont donc pas pu être comparés.",
+                "The receipt is genuine (log {log}, {time}, number {number}), but it holds no fingerprint of the words, so these could not be compared.",
+                "El recibo es auténtico (registro {log}, {time}, número {number}), pero no contiene una huella de las palabras, así que no se pudieron comparar.",
             ],
             Self::WordsUnreadable { .. } => [
                 "Resi a bon (rejis {log}, {time}, nimewo {number}), men nou pa t ka li fichye ki ta dwe gen mo ou yo ladan l.",
@@ -243,6 +260,7 @@ mod tests {
             Said::Registered { log: log.clone(), at, number },
             Said::RegisteredInTheseWords { log: log.clone(), at, number },
             Said::OtherWords { log: log.clone(), at, number },
+            Said::NoWords { log: log.clone(), at, number },
             Said::WordsUnreadable { log: log.clone(), at, number, why: why.clone() },
             Said::NotAReceipt { why: why.clone() },
             Said::NoKey { why: why.clone() },

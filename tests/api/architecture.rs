@@ -5,19 +5,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The features, each with those that it may use: only down the slope, never back up.
-const FEATURES: [(&str, &[&str]); 4] = [
-    ("users", &[]),
-    ("deadlines", &["users"]),
-    ("complaints", &["users", "deadlines"]),
-    ("cases", &["users", "deadlines", "complaints"]),
+const FEATURES: [(&str, &[&str]); 5] = [
+    ("log", &[]),
+    ("users", &["log"]),
+    ("deadlines", &["log", "users"]),
+    ("complaints", &["log", "users", "deadlines"]),
+    ("cases", &["log", "users", "deadlines", "complaints"]),
 ];
 
 /// The rooms below the features, each with what it may use; its `http.rs` may also use `http` and `temwen`.
-const FOUNDATIONS: [(&str, &[&str]); 6] = [
+const FOUNDATIONS: [(&str, &[&str]); 7] = [
+    ("tlog", &[]),
     ("values", &["error"]),
     ("error", &["values"]),
     ("coa", &["values", "error"]),
-    ("auth", &["values", "error"]),
+    ("auth", &["values", "error", "tlog"]),
     ("audit", &["values", "error", "auth", "db"]),
     ("db", &["values", "error", "auth", "audit", "temwen"]),
 ];
@@ -368,13 +370,14 @@ fn nothing_stumbles_and_nothing_prints() {
 #[test]
 fn every_event_of_the_catalogue_happens() {
     let all = sources();
-    let catalogue = all.iter().find(|source| source.name == "audit/mod.rs").unwrap();
+    let catalogue = all.iter().find(|source| source.name == "audit/catalogue.rs").unwrap();
     let declared = catalogue.code.split("What {").nth(1).unwrap().split('}').next().unwrap();
     let events: Vec<&str> =
         declared.lines().filter_map(|line| line.split_once('=').map(|(name, _)| name.trim())).collect();
     assert!(events.len() > 20, "only {} events were found in the catalogue", events.len());
     let mut faults = Vec::new();
-    for event in events {
+    // What a migration puts on record is said by itself, and by nobody else.
+    for event in events.into_iter().filter(|event| *event != "StatesRecorded") {
         let word = format!("What::{event}");
         if !all.iter().any(|source| source.naming(&word).next().is_some()) {
             faults.push(format!("{event} is declared and never recorded"));

@@ -22,6 +22,8 @@ use temwen::auth::{Role, Seat};
 use temwen::coa::{Policy, Texts};
 use temwen::db::embedded::{self, Options, PrivatePostgres};
 use temwen::db::{Caller as By, Connect, Db, Server, migrate};
+use temwen::log::guard::Guard;
+use temwen::log::sequencer::{Sequencer, Step};
 use temwen::temwen::{Clock, Front, Shared};
 use temwen::users::{self, NewUser, Rights};
 use temwen::values::{Email, Line, UserId};
@@ -134,7 +136,7 @@ impl TestApp {
         let policy = Policy::built_in().unwrap();
         let keys = keys();
         let lanes = Lanes::new(policy.categories_in_lane("psea"));
-        let db = Db::new(connect.clone(), made.connections, clock.clone(), lanes).unwrap();
+        let db = Db::new(connect.clone(), made.connections, clock.clone(), lanes, keys.entry_seal()).unwrap();
         let shared = Shared {
             tokens: Tokens::new(&keys).unwrap(),
             passwords: Passwords::new(2, 64).unwrap(),
@@ -162,7 +164,8 @@ impl TestApp {
     /// The same Temwen with a pool of its own, for another thread or another purpose.
     pub fn again(&self, connections: usize) -> Temwen {
         let lanes = Lanes::new(self.temwen.policy.categories_in_lane("psea"));
-        let db = Db::new(self.connect.clone(), connections, self.temwen.clock.clone(), lanes).unwrap();
+        let seal = self.temwen.keys.entry_seal();
+        let db = Db::new(self.connect.clone(), connections, self.temwen.clock.clone(), lanes, seal).unwrap();
         Temwen { db, shared: Arc::clone(&self.temwen.shared) }
     }
 
@@ -250,6 +253,13 @@ impl TestApp {
         rows.into_iter().map(|row| row.row).collect()
     }
 
+    /// Gives everything that waits its place in the log, and signs it.
+    pub async fn sequence(&self) -> Step {
+        let step = Sequencer::new(Guard::in_memory()).step(&self.temwen).await.unwrap();
+        assert_eq!(self.count("select from log_queue").await, 0);
+        step
+    }
+
     /// The number that a query counts.
     pub async fn count(&self, sql: &str) -> i64 {
         self.rows(&format!("select count(*) as n from ({sql}) c")).await[0]["n"].as_i64().unwrap()
@@ -292,6 +302,15 @@ impl Caller<'_> {
         }
     }
 
+    /// What an address answers, as bytes, with what it says of how long they may be kept.
+    pub async fn raw(&self, path: &str) -> (String, Vec<u8>) {
+        let response = (self.app.answering)(self.request(Method::GET, path).to_request()).await;
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        assert_eq!(response.headers().get("content-type").unwrap(), "application/octet-stream");
+        let keep = response.headers().get("cache-control").unwrap().to_str().unwrap().to_owned();
+        (keep, to_bytes(response.into_body()).await.unwrap().to_vec())
+    }
+
     pub async fn send(&self, request: TestRequest) -> Answer {
         let response = (self.app.answering)(request.to_request()).await;
         let status = response.status().as_u16();
@@ -309,7 +328,7 @@ impl Caller<'_> {
 
 /// The key files of the tests: made once, in the tests' data directory.
 fn keys() -> Keys {
-    Keys::open_or_create(&postgres().data_dir.join("keys")).unwrap()
+    Keys::open_or_create(&postgres().data_dir.join("keys"), None).unwrap()
 }
 
 /// The Postgres of this test run.
@@ -370,6 +389,27 @@ pub async fn database() -> Connect {
         .await
         .unwrap();
     connect(&name, false)
+}
+
+impl TestApp {
+    /// This Temwen as it is now, on a database of its own: what a backup would bring back.
+    pub async fn copy(&self) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let (of, name) = (&self.connect.database, format!("copy_{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let mut admin = connect("postgres", true).open().await.unwrap();
+        // Postgres copies only what nobody uses; the pool opens other connections afterwards.
+        let sql =
+            format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{of}'");
+        admin.batch_execute(&sql).await.unwrap();
+        admin
+            .batch_execute(&format!("create database {name} template {of} strategy file_copy"))
+            .await
+            .unwrap();
+        let copy = Self::on(connect(&name, false), Made::default()).await;
+        *copy.now.lock().unwrap() = *self.now.lock().unwrap();
+        copy.accounts.store(1000, Ordering::Relaxed);
+        copy
+    }
 }
 
 /// A database without anything in it.

@@ -61,7 +61,7 @@ async fn a_forged_token_is_refused_however_it_was_made() {
 
     // Another register's key, under our key's name and under its own.
     let elsewhere = tempfile::tempdir().unwrap();
-    let foreign = Tokens::new(&Keys::open_or_create(elsewhere.path()).unwrap())
+    let foreign = Tokens::new(&Keys::open_or_create(elsewhere.path(), None).unwrap())
         .unwrap()
         .issue(&claims(&officer))
         .unwrap();

@@ -124,7 +124,8 @@ func (t *trust) receipt(file string) (*proven, error) {
 
 // matches checks that the entry is about the arrival of a complaint.
 func (p *proven) matches() error {
-	if p.entry.Action != "complaint.received" || p.entry.Object.Kind != "complaint" {
+	arrived := p.entry.Action == "complaint.received" || p.entry.Action == "complaint.imported"
+	if !arrived || p.entry.Object.Kind != "complaint" {
 		return wrongf("the entry: it is not about the arrival of a complaint, but says %q", p.entry.Action)
 	}
 	return nil
@@ -135,6 +136,9 @@ func (p *proven) said(file string) error {
 	words, err := readFile(file)
 	if err != nil {
 		return fmt.Errorf("the words: %w", err)
+	}
+	if p.entry.Detail.Words == "" {
+		return errors.New("the words: the entry holds no fingerprint of any")
 	}
 	salt, err := hex.DecodeString(p.salt)
 	if err != nil || len(salt) != 32 {

@@ -246,10 +246,12 @@ class Receipt:
         self.entry = json.loads(given["entry"])
 
     def matches(self):
-        if self.entry["action"] != "complaint.received" or self.entry["object"]["kind"] != "complaint":
+        if self.entry["action"] not in ("complaint.received", "complaint.imported") or self.entry["object"]["kind"] != "complaint":
             raise Wrong(f"the entry: it is not about the arrival of a complaint, but says {self.entry['action']!r}")
 
     def said(self, words):
+        if "words" not in self.entry["detail"]:
+            raise ValueError("the entry holds no fingerprint of any words")
         # Editors end a file with a line break that nobody typed.
         for tried in (words, words.removesuffix(b"\n").removesuffix(b"\r")):
             if hashlib.sha256(self.salt + tried).hexdigest() == self.entry["detail"]["words"]:

@@ -216,7 +216,7 @@ mod tests {
 
     fn keys() -> (tempfile::TempDir, Keys) {
         let dir = tempfile::tempdir().unwrap();
-        let keys = Keys::open_or_create(dir.path()).unwrap();
+        let keys = Keys::open_or_create(dir.path(), None).unwrap();
         (dir, keys)
     }
 

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     fn keys() -> Keys {
-        Keys::open_or_create(tempfile::tempdir().unwrap().path()).unwrap()
+        Keys::open_or_create(tempfile::tempdir().unwrap().path(), None).unwrap()
     }
 
     #[test]

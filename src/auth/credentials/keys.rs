@@ -7,7 +7,7 @@
 //! The highest number signs, all verify: rotation adds a file and, once the last token signed with it has
 //! expired, removes the old one. Every server must know a key before any of them signs with it, so servers
 //! that share no directory get the file first and are then restarted. `intake.key` holds 32 random bytes,
-//! base64.
+//! base64. `log-0001.key`, … sign the log's checkpoints; see the file `log_keys`.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -22,11 +22,13 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::{NoRandomness, first, random, sha256};
+use super::{NoRandomness, first, log_keys, random, sha256};
+use crate::tlog::{SigningKey, VerifierKey};
 
 /// A key file is a line of base64; what is longer is something else.
 const LONGEST_FILE: u64 = 4096;
 const INTAKE: &str = "intake.key";
+const TOKEN: &str = "token";
 
 /// Why the keys could not be used. The path is an operator's; no message holds a key.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,21 @@ pub enum KeyError {
     /// The directory can be written to by others than its owner, who could put in a key of their own.
     #[error("{} can be written to by others than its owner: run `chmod 700` on it", .0.display())]
     ExposedDirectory(PathBuf),
+    /// The log's key is of another log than the one that was asked for.
+    #[error("{} is the key of the log {found}, not of {wanted}: a register keeps its log's name for ever", path.display())]
+    OtherLog {
+        /// Which file.
+        path: PathBuf,
+        /// The log it is of.
+        found: String,
+        /// The log that was asked for (`--log-origin`).
+        wanted: String,
+    },
+    /// The name is none that a log can have.
+    #[error(
+        "a log cannot be called {0}: its name (--log-origin) has no spaces and no plus sign, such as register.example/v1/log"
+    )]
+    LogName(String),
     /// The file holds something else than a key.
     #[error("{} does not hold a key of its kind", .0.display())]
     Malformed(PathBuf),
@@ -64,12 +81,36 @@ pub enum Purpose {
     IdempotencyKey,
 }
 
+/// Seals audit entries: what has no good seal was not written by this server, whoever may write to its database.
+#[derive(Clone)]
+pub struct EntrySeal(hmac::Key);
+
+impl EntrySeal {
+    /// The seal of an entry's canonical form.
+    pub fn of(&self, entry: &[u8]) -> [u8; 32] {
+        first(hmac::sign(&self.0, entry).as_ref())
+    }
+
+    /// Whether `seal` is the seal of `entry`.
+    pub fn fits(&self, entry: &[u8], seal: &[u8]) -> bool {
+        hmac::verify(&self.0, entry, seal).is_ok()
+    }
+}
+
+impl fmt::Debug for EntrySeal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EntrySeal")
+    }
+}
+
 /// The server's keys. Shows nothing of them when printed; memory is wiped when dropped.
 pub struct Keys {
     tokens: Vec<TokenKey>,
+    log: Vec<SigningKey>,
     access_codes: hmac::Key,
     cursors: hmac::Key,
     idempotency: hmac::Key,
+    entries: hmac::Key,
 }
 
 /// One key that signs access tokens.
@@ -85,13 +126,16 @@ pub(super) struct TokenKey {
 impl Keys {
     /// Reads the keys in `dir`, first making the directory (mode 0700) and what is missing in it (mode 0600).
     /// Of several processes that start at once, one makes each key and the others read it.
-    pub fn open_or_create(dir: &Path) -> Result<Self, KeyError> {
+    ///
+    /// The log is called `origin`; without one it keeps the name it has, or gets one that is nobody else's.
+    pub fn open_or_create(dir: &Path, origin: Option<&str>) -> Result<Self, KeyError> {
         open_directory(dir)?;
-        if token_files(dir)?.is_empty() {
-            create(dir, &token_file(1), &new_token_key()?)?;
+        if files(dir, TOKEN)?.is_empty() {
+            create(dir, &file_name(TOKEN, 1), &new_token_key()?)?;
         }
         let tokens: Result<Vec<_>, _> =
-            token_files(dir)?.into_iter().map(|(_, path)| TokenKey::read(&path)).collect();
+            files(dir, TOKEN)?.into_iter().map(|(_, path)| TokenKey::read(&path)).collect();
+        let log = log_keys::open_or_create(dir, origin)?;
         let intake = dir.join(INTAKE);
         let secret = match read(&intake) {
             Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
@@ -106,23 +150,46 @@ impl Keys {
         let root = hmac::Key::new(hmac::HMAC_SHA256, &secret);
         Ok(Self {
             tokens: tokens?,
+            log,
             access_codes: derive(&root, "temwen access code v1"),
             cursors: derive(&root, "temwen cursor v1"),
             idempotency: derive(&root, "temwen idempotency key v1"),
+            entries: derive(&root, "temwen audit entry v1"),
         })
     }
 
     /// Adds a key that signs access tokens from the next start on, and says its `kid`.
     pub fn add_token_key(dir: &Path) -> Result<String, KeyError> {
         open_directory(dir)?;
-        let key = new_token_key()?;
-        loop {
-            let number = token_files(dir)?.last().map_or(1, |(number, _)| number.saturating_add(1));
-            let name = token_file(number);
-            if create(dir, &name, &key)? {
-                return Ok(TokenKey::read(&dir.join(name))?.kid);
-            }
-        }
+        let path = add(dir, TOKEN, &new_token_key()?)?;
+        Ok(TokenKey::read(&path)?.kid)
+    }
+
+    /// Adds a key that signs the log from the next start on, beside those it has, and says its verifier key.
+    pub fn add_log_key(dir: &Path) -> Result<String, KeyError> {
+        open_directory(dir)?;
+        log_keys::add(dir)
+    }
+
+    /// What the log is called.
+    pub fn log_origin(&self) -> &str {
+        self.log.first().map_or("", SigningKey::name)
+    }
+
+    /// The keys that sign the log: each signs every checkpoint, so that whoever knows one of them can check it.
+    pub fn log_keys(&self) -> &[SigningKey] {
+        &self.log
+    }
+
+    /// What the log's checkpoints are checked with, the newest first.
+    pub fn log_verifiers(&self) -> Vec<VerifierKey> {
+        self.log.iter().rev().map(SigningKey::verifier).collect()
+    }
+
+    /// What tells the public keys in use apart: the tokens' key ids and the log's verifier keys.
+    pub fn in_use(&self) -> Vec<String> {
+        let tokens = self.tokens.iter().map(|key| key.kid.clone());
+        tokens.chain(self.log.iter().map(|key| format!("{:08x}", key.verifier().id()))).collect()
     }
 
     /// The keyed digest (HMAC-SHA-256) of some parts, for one purpose. Each part goes in with its length, so
@@ -139,6 +206,11 @@ impl Keys {
             context.update(part);
         }
         first(context.sign().as_ref())
+    }
+
+    /// What seals audit entries.
+    pub fn entry_seal(&self) -> EntrySeal {
+        EntrySeal(self.entries.clone())
     }
 
     /// Every key that verifies access tokens; the last one signs.
@@ -178,24 +250,36 @@ fn new_token_key() -> Result<Zeroizing<Vec<u8>>, KeyError> {
     Ok(Zeroizing::new(document.as_ref().to_vec()))
 }
 
-fn token_file(number: u32) -> String {
-    format!("token-{number:04}.key")
+pub(super) fn file_name(kind: &str, number: u32) -> String {
+    format!("{kind}-{number:04}.key")
 }
 
-/// The files with token keys and their numbers, oldest first.
-fn token_files(dir: &Path) -> Result<Vec<(u32, PathBuf)>, KeyError> {
+/// The numbered files with keys of a kind, oldest first.
+pub(super) fn files(dir: &Path, kind: &str) -> Result<Vec<(u32, PathBuf)>, KeyError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(at(dir))? {
         let entry = entry.map_err(at(dir))?;
         let name = entry.file_name();
-        let number =
-            name.to_str().and_then(|name| name.strip_prefix("token-")?.strip_suffix(".key")?.parse().ok());
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(kind)?.strip_prefix('-')?.strip_suffix(".key")?.parse().ok());
         if let Some(number) = number {
             files.push((number, entry.path()));
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Writes `key` under the next free number; its path.
+pub(super) fn add(dir: &Path, kind: &str, key: &[u8]) -> Result<PathBuf, KeyError> {
+    loop {
+        let number = files(dir, kind)?.last().map_or(1, |(number, _)| number.saturating_add(1));
+        let name = file_name(kind, number);
+        if create(dir, &name, key)? {
+            return Ok(dir.join(name));
+        }
+    }
 }
 
 fn open_directory(dir: &Path) -> Result<(), KeyError> {
@@ -208,7 +292,7 @@ fn open_directory(dir: &Path) -> Result<(), KeyError> {
 
 /// The bytes in a key file, unless others may read it. The handle is asked, not the name, so the file cannot
 /// be exchanged between the question and the reading.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let file = File::open(path).map_err(at(path))?;
     let metadata = file.metadata().map_err(at(path))?;
     if metadata.mode() & 0o077 != 0 {
@@ -222,7 +306,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
 
 /// Writes a key file that appears whole or not at all, and only if there is none of that name: a link, unlike
 /// a renaming, never replaces. Says whether this call made it.
-fn create(dir: &Path, name: &str, key: &[u8]) -> Result<bool, KeyError> {
+pub(super) fn create(dir: &Path, name: &str, key: &[u8]) -> Result<bool, KeyError> {
     let path = dir.join(name);
     let suffix = u64::from_be_bytes(random()?);
     let draft = dir.join(format!(".{name}.{suffix:016x}.new"));
@@ -252,115 +336,5 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-    use std::sync::Barrier;
-
-    use super::*;
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().mode() & 0o777
-    }
-
-    fn kids(keys: &Keys) -> Vec<String> {
-        keys.tokens().iter().map(|key| key.kid.clone()).collect()
-    }
-
-    #[test]
-    fn keys_are_made_once_for_the_owner_alone_and_read_ever_after() {
-        let parent = tempfile::tempdir().unwrap();
-        let dir = parent.path().join("a/keys");
-        let first = Keys::open_or_create(&dir).unwrap();
-        let second = Keys::open_or_create(&dir).unwrap();
-        assert_eq!(kids(&first), kids(&second));
-        assert_eq!(first.digest(Purpose::Cursor, &[b"x"]), second.digest(Purpose::Cursor, &[b"x"]));
-        assert_eq!(mode(&dir), 0o700);
-        let mut names: Vec<_> = fs::read_dir(&dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        assert_eq!(names, ["intake.key", "token-0001.key"]);
-        assert!(names.iter().all(|name| mode(&dir.join(name)) == 0o600));
-    }
-
-    #[test]
-    fn a_key_others_can_read_is_refused_and_the_sentence_says_what_to_do() {
-        for name in ["intake.key", "token-0001.key"] {
-            for exposed in [0o644, 0o640, 0o604, 0o620] {
-                let dir = tempfile::tempdir().unwrap();
-                Keys::open_or_create(dir.path()).unwrap();
-                fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(exposed)).unwrap();
-                let error = Keys::open_or_create(dir.path()).unwrap_err();
-                assert!(matches!(error, KeyError::Exposed(_)));
-                assert!(error.to_string().contains("chmod 600"), "{error}");
-            }
-        }
-        let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o770)).unwrap();
-        assert!(matches!(Keys::open_or_create(dir.path()), Err(KeyError::ExposedDirectory(_))));
-    }
-
-    #[test]
-    fn what_is_no_key_is_refused_rather_than_replaced() {
-        for (name, text) in [
-            ("intake.key", ""),
-            ("intake.key", "c2hvcnQ="),
-            ("token-0001.key", "c2hvcnQ="),
-            ("token-0001.key", "é"),
-        ] {
-            let dir = tempfile::tempdir().unwrap();
-            Keys::open_or_create(dir.path()).unwrap();
-            fs::write(dir.path().join(name), text).unwrap();
-            assert!(
-                matches!(Keys::open_or_create(dir.path()), Err(KeyError::Malformed(_))),
-                "{name}: {text}"
-            );
-            assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn of_many_that_start_at_once_all_end_with_the_same_keys() {
-        for _ in 0..10 {
-            let dir = tempfile::tempdir().unwrap();
-            let start = Barrier::new(8);
-            let ends: Vec<_> = std::thread::scope(|scope| {
-                let one = || {
-                    start.wait();
-                    let keys = Keys::open_or_create(dir.path()).unwrap();
-                    (kids(&keys), keys.digest(Purpose::AccessCode, &[]))
-                };
-                let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
-                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-            });
-            assert!(ends.iter().all(|end| *end == ends[0] && end.0.len() == 1));
-            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "no drafts are left behind");
-        }
-    }
-
-    #[test]
-    fn an_added_key_signs_and_the_old_one_still_verifies() {
-        let dir = tempfile::tempdir().unwrap();
-        let old = kids(&Keys::open_or_create(dir.path()).unwrap());
-        let new = Keys::add_token_key(dir.path()).unwrap();
-        assert_eq!(kids(&Keys::open_or_create(dir.path()).unwrap()), [old[0].clone(), new]);
-    }
-
-    #[test]
-    fn purposes_and_parts_are_kept_apart() {
-        let dir = tempfile::tempdir().unwrap();
-        let keys = Keys::open_or_create(dir.path()).unwrap();
-        let digests = [
-            keys.digest(Purpose::AccessCode, &[b"ab"]),
-            keys.digest(Purpose::Cursor, &[b"ab"]),
-            keys.digest(Purpose::IdempotencyKey, &[b"ab"]),
-            keys.digest(Purpose::Cursor, &[b"a", b"b"]),
-            keys.digest(Purpose::Cursor, &[b"", b"ab"]),
-        ];
-        for (i, one) in digests.iter().enumerate() {
-            assert!(digests.iter().skip(i + 1).all(|other| other != one));
-        }
-        assert!(!format!("{keys:?}").contains("private"));
-    }
-}
+#[path = "keys_tests.rs"]
+mod tests;

@@ -2,12 +2,14 @@
 //!
 //! Belongs here: keys, access tokens, passwords, the codes and references handed to people, cursors.
 //! Does not belong here: accounts and sessions as they are stored, and who may do what.
-//! May touch: well-kept cryptography. Knows no database, no HTTP and no other part of the server.
+//! May touch: well-kept cryptography and the formats of [`crate::tlog`]. Knows no database, no HTTP and no other part of the
+//! server.
 
 pub mod codes;
 pub mod cursor;
 mod failures;
 pub mod keys;
+mod log_keys;
 pub mod passwords;
 mod recent;
 pub mod refresh;
@@ -16,7 +18,7 @@ pub mod tokens;
 
 pub use codes::{AccessCode, CodeFault, Reference};
 pub use cursor::{open_cursor, seal_cursor};
-pub use keys::{KeyError, Keys, Purpose};
+pub use keys::{EntrySeal, KeyError, Keys, Purpose};
 pub use passwords::{PasswordError, Passwords, check_new};
 pub use refresh::RefreshToken;
 pub use slowdown::{Attempt, Slowdown, Wait, network_of};
@@ -28,7 +30,7 @@ pub use tokens::{Claims, Kind, TokenError, Tokens};
 pub struct NoRandomness;
 
 /// As many random bytes as asked for.
-fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
     Ok(bytes)

@@ -28,7 +28,7 @@ fn claims() -> Claims {
 
 fn tokens() -> (tempfile::TempDir, Keys, Tokens) {
     let dir = tempfile::tempdir().unwrap();
-    let keys = Keys::open_or_create(dir.path()).unwrap();
+    let keys = Keys::open_or_create(dir.path(), None).unwrap();
     let tokens = Tokens::new(&keys).unwrap();
     (dir, keys, tokens)
 }
@@ -76,7 +76,7 @@ fn every_key_verifies_the_newest_signs_and_a_foreign_one_does_not() {
     let (dir, _, before) = tokens();
     let token = before.issue(&claims()).unwrap();
     let kid = Keys::add_token_key(dir.path()).unwrap();
-    let after = Tokens::new(&Keys::open_or_create(dir.path()).unwrap()).unwrap();
+    let after = Tokens::new(&Keys::open_or_create(dir.path(), None).unwrap()).unwrap();
     assert!(after.verify(&token, moment(1)).is_some());
     let newer = after.issue(&claims()).unwrap();
     assert_eq!(jsonwebtoken::decode_header(&newer).unwrap().kid, Some(kid.clone()));

@@ -1,0 +1,129 @@
+//! The catalogue of events: every word that an entry can say.
+
+use crate::values::text_enum;
+
+text_enum! {
+    /// The catalogue of everything that is remembered for ever. Words never change; new ones are added.
+    What {
+        /// An account was made.
+        UserAdded = "user.added",
+        /// An account's name, roles, country or seat were changed.
+        UserChanged = "user.changed",
+        /// An account may no longer sign in.
+        UserDeactivated = "user.deactivated",
+        /// Somebody signed in.
+        SessionOpened = "session.opened",
+        /// Somebody failed to sign in to an account that exists.
+        SessionRefused = "session.refused",
+        /// A session got new tokens.
+        SessionRefreshed = "session.refreshed",
+        /// A used refresh token came again: somebody has a copy, so the session ended.
+        SessionStolen = "session.stolen",
+        /// A session ended.
+        SessionEnded = "session.ended",
+        /// Somebody changed their password.
+        PasswordChanged = "password.changed",
+        /// A complaint came in.
+        ComplaintReceived = "complaint.received",
+        /// A complaint of another register was taken over.
+        ComplaintImported = "complaint.imported",
+        /// Somebody read a complaint's text.
+        ComplaintRead = "complaint.read",
+        /// The reporter was told that the complaint has arrived.
+        ComplaintAcknowledged = "complaint.acknowledged",
+        /// A triage decision was taken.
+        ComplaintAssessed = "complaint.assessed",
+        /// A complaint was joined to a case.
+        ComplaintAttached = "complaint.attached",
+        /// A reporter opened their thread with reference and code.
+        ReporterSignedIn = "reporter.signed_in",
+        /// A reporter looked at their thread.
+        ReporterRead = "reporter.read",
+        /// A message was sent in a reporter's thread.
+        MessageSent = "message.sent",
+        /// An officer read a reporter's thread.
+        MessagesRead = "messages.read",
+        /// A case was opened.
+        CaseOpened = "case.opened",
+        /// A case of another register was taken over.
+        CaseImported = "case.imported",
+        /// Somebody read a case.
+        CaseRead = "case.read",
+        /// A case moved along its workflow.
+        CaseAdvanced = "case.advanced",
+        /// A case's category or priority was changed.
+        CaseClassified = "case.classified",
+        /// Somebody was set to work on a case.
+        CaseAssigned = "case.assigned",
+        /// Somebody no longer works on a case.
+        CaseUnassigned = "case.unassigned",
+        /// A case went back to its desk, because the account that worked on it was deactivated.
+        CaseReturned = "case.returned_to_desk",
+        /// Somebody stepped back from a matter.
+        CaseRecused = "case.recused",
+        /// A matter was hidden from somebody.
+        WallPutUp = "wall.put_up",
+        /// Somebody read who a matter is hidden from.
+        WallsRead = "walls.read",
+        /// A note was written.
+        NoteWritten = "note.written",
+        /// Notes were read.
+        NotesRead = "notes.read",
+        /// The timeline of a case was read.
+        TimelineRead = "timeline.read",
+        /// Allegations of a case were taken over or added.
+        AllegationsAdded = "allegations.added",
+        /// A deadline was met.
+        DeadlineMet = "deadline.met",
+        /// A deadline was paused.
+        DeadlinePaused = "deadline.paused",
+        /// A deadline runs again.
+        DeadlineResumed = "deadline.resumed",
+        /// A deadline came near or was missed, and climbed.
+        DeadlineEscalated = "deadline.escalated",
+        /// A change was proposed that needs a second officer.
+        ProposalMade = "proposal.made",
+        /// Somebody read what waits for a second officer, with its reasons.
+        ProposalsRead = "proposals.read",
+        /// A second officer signed.
+        ProposalApproved = "proposal.approved",
+        /// A second officer refused.
+        ProposalRefused = "proposal.refused",
+        /// The states of rows that were there before the log began, put on record by a migration.
+        StatesRecorded = "states.recorded",
+        /// A policy file took effect.
+        PolicyTookEffect = "policy.took_effect",
+        /// First answers past their day were forgotten.
+        KeysForgotten = "keys.forgotten",
+        /// A server began to answer; with its version, settings and the keys it uses.
+        ServerStarted = "server.started",
+        /// A server stopped answering, in good order.
+        ServerStopped = "server.stopped",
+        /// Other settings took effect than those of the server that started before.
+        ConfigurationChanged = "configuration.changed",
+        /// Other keys took effect than those of the server that started before: one was added or removed.
+        KeysRotated = "keys.rotated",
+        /// An import began, or went on after it was interrupted.
+        ImportBegan = "import.began",
+        /// An import came to its end.
+        ImportEnded = "import.ended",
+        /// Somebody failed to open a reporter's thread.
+        ReporterRefused = "reporter.refused",
+        /// The reporter fetched the receipt of their complaint.
+        ReceiptFetched = "receipt.fetched",
+        /// Somebody read the list of accounts, or one of them.
+        UsersRead = "users.read",
+        /// An auditor read entries of this record.
+        EntriesRead = "entries.read",
+        /// An auditor took a copy of this record away.
+        EntriesExported = "entries.exported",
+        /// The continual verification found something that should not be.
+        LogFinding = "log.finding",
+        /// An entry was found that no server wrote.
+        EntryUnsealed = "entry.unsealed",
+        /// The log was not signed, because it does not continue what was signed before.
+        LogRefused = "log.refused",
+        /// An outside witness holds a larger or another log than this one.
+        WitnessDisagreed = "witness.disagreed",
+    }
+}

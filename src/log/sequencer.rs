@@ -1,0 +1,265 @@
+//! The sequencer: gives committed entries their places in the log, and signs what came of it.
+//!
+//! Of all nodes, one at a time writes the log. It does so in two transactions. The first gives places to what waits in the
+//! queue and makes the new tree durable, unsigned. The second signs the durable tree and keeps the signature. So whatever is
+//! killed, and whenever: a tree that was signed is a tree that the database holds, and no other tree of that size can come
+//! to be. Besides, each node remembers, in a file beside its keys, what it signed last, and signs nothing that does not
+//! continue it: a database that was put back to yesterday is not signed over.
+
+use std::collections::BTreeMap;
+
+use tracing::error;
+
+use super::guard::Guard;
+use super::sequencer_store::{self as store, Growth};
+use crate::audit::leaf::{Change, LONGEST};
+use crate::audit::{Event, Seen, What};
+use crate::db::{Caller, Tx};
+use crate::error::{Error, Kind, Result};
+use crate::temwen::Temwen;
+use crate::tlog::{self, Edge, Head, TileId, record_hash};
+use crate::values::EntryId;
+
+/// How many entries get their places in one transaction.
+const AT_ONCE: i64 = 2_000;
+/// How often in one step: a flood is taken in parts, each with a checkpoint of its own.
+const ROUNDS: usize = 20;
+/// Who writes the log.
+const NAME: &str = "log";
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Step {
+    /// How many entries got a place.
+    pub placed: usize,
+    /// The size of the tree that was signed, if one was.
+    pub signed: Option<u64>,
+}
+
+/// Writes the log, step by step.
+pub struct Sequencer {
+    guard: Guard,
+    /// The border of the tree that this node wrote last.
+    edge: Option<Edge>,
+    /// Whether entries have to be sealed: once the log holds one that is.
+    sealed: bool,
+    /// What was refused last: it is told once.
+    refused: Option<String>,
+}
+
+/// The tree that the database holds, and what waits to be added to it.
+struct Found {
+    edge: Edge,
+    entries: Vec<Seen>,
+    /// Whether it holds a sealed entry.
+    sealed: bool,
+}
+
+/// What got its place.
+struct Placed {
+    growth: Growth,
+    edge: Edge,
+    sealed: bool,
+    unsealed: Vec<EntryId>,
+    /// How long the oldest of it waited, in seconds.
+    waited: f64,
+}
+
+impl Sequencer {
+    /// A sequencer that keeps to what `guard` remembers.
+    pub fn new(guard: Guard) -> Self {
+        Self { guard, edge: None, sealed: false, refused: None }
+    }
+
+    /// Gives places to all that waits, and signs the tree. Does nothing if another node is at it.
+    pub async fn step(&mut self, temwen: &Temwen) -> Result<Step> {
+        let mut step = Step::default();
+        for _ in 0..ROUNDS {
+            let placed = self.place(temwen).await?;
+            step.placed += placed;
+            if let Some(size) = self.sign(temwen).await? {
+                step.signed = Some(size);
+            }
+            if placed < usize::try_from(AT_ONCE).unwrap_or(usize::MAX) {
+                break;
+            }
+        }
+        Ok(step)
+    }
+
+    /// Gives places to what waits, in one transaction; how many got one.
+    async fn place(&mut self, temwen: &Temwen) -> Result<usize> {
+        let caller = Caller::system(NAME);
+        let seal = temwen.keys.entry_seal();
+        let known = self.edge.take();
+        let was_sealed = self.sealed;
+        let work = async |tx: &mut Tx| {
+            let Some(Found { mut edge, entries, mut sealed }) = find(tx, known, was_sealed).await? else {
+                return Ok(None);
+            };
+            let from = edge.size();
+            let mut states = BTreeMap::new();
+            let mut unsealed = Vec::new();
+            for (place, entry) in (from..).zip(&entries) {
+                let leaf = entry.leaf();
+                if leaf.len() > LONGEST {
+                    return Err(Error::internal("an entry is longer than a leaf can be"));
+                }
+                edge.push(record_hash(leaf.as_bytes())).map_err(Error::internal)?;
+                let place = i64::try_from(place).unwrap_or(i64::MAX);
+                for line in &entry.changes {
+                    let change = Change::read(line);
+                    let row = (change.kind.to_owned(), change.id.to_owned());
+                    states.insert(row, (place, change.state.to_owned()));
+                }
+                match entry.seal {
+                    None if !sealed => {}
+                    _ if entry.sealed_by(&seal) => sealed = true,
+                    _ => unsealed.push(entry.id),
+                }
+            }
+            let growth = Growth {
+                entries: entries.iter().map(|entry| entry.id.uuid()).collect(),
+                from: i64::try_from(from).unwrap_or(i64::MAX),
+                tiles: edge.changed(),
+                states,
+                head: Head { size: edge.size(), root: edge.root().map_err(Error::internal)? },
+                at: tx.now(),
+            };
+            let oldest = entries.iter().map(|entry| entry.at).min().unwrap_or_else(|| tx.now());
+            let waited = (tx.now() - oldest).as_seconds_f64().max(0.0);
+            Ok(Some(Placed { growth, edge, sealed, unsealed, waited }))
+        };
+        let last = async |conn: &_, placed: &Placed| store::grow(conn, &placed.growth).await;
+        let Some(placed) = temwen.db.write_log(&caller, work, last).await? else { return Ok(0) };
+        let Placed { growth, mut edge, sealed, unsealed, waited } = placed;
+        edge.settle();
+        self.edge = Some(edge);
+        self.sealed = sealed;
+        let placed = growth.entries.len();
+        metrics::counter!("temwen_log_entries_total").increment(placed as u64);
+        metrics::histogram!("temwen_log_wait_seconds").record(waited);
+        for entry in unsealed {
+            metrics::counter!("temwen_log_findings_total", "finding" => "unsealed").increment(1);
+            error!(entry = %entry, "an entry was found that no server wrote");
+            let entry = Event::register(What::EntryUnsealed).with("entry", entry.uuid());
+            remember(temwen, entry).await?;
+        }
+        Ok(placed)
+    }
+
+    /// Signs the durable tree, unless it is signed; its size.
+    async fn sign(&mut self, temwen: &Temwen) -> Result<Option<u64>> {
+        let caller = Caller::system(NAME);
+        let guard = &mut self.guard;
+        let keys = &temwen.keys;
+        let work = async |tx: &mut Tx| {
+            let (turn, last) = tx
+                .ask(async |conn| futures_util::try_join!(store::take_turn(conn), store::last_head(conn)))
+                .await?;
+            if !turn {
+                return Ok(None);
+            }
+            let (head, note) = last.map_or((Head::EMPTY, None), |last| (last.head, last.note));
+            // Also where there is nothing to sign: a database that was put back must not be taken for one at rest.
+            continues(tx, guard, head).await?;
+            if let Some(note) = note {
+                if guard.last() != Some(head) {
+                    // Another node signed it.
+                    guard.remember(head, &note).await?;
+                }
+                return Ok(None);
+            }
+            if head.size == 0 {
+                return Ok(None);
+            }
+            let note = tlog::sign(keys.log_origin(), head, keys.log_keys()).map_err(Error::internal)?;
+            // Before anybody can see it: what was shown is never forgotten.
+            guard.remember(head, &note).await?;
+            Ok(Some((head.size, note)))
+        };
+        let last = async |conn: &_, (size, note): &(u64, String)| store::sign(conn, *size, note).await;
+        match temwen.db.write_log(&caller, work, last).await {
+            Ok(signed) => {
+                self.refused = None;
+                if let Some((size, _)) = &signed {
+                    metrics::counter!("temwen_log_size").absolute(*size);
+                }
+                Ok(signed.map(|(size, _)| size))
+            }
+            Err(refused) if refused.kind() == Kind::WrongMoment => {
+                metrics::counter!("temwen_log_refusals_total").increment(1);
+                let why = refused.to_string();
+                if self.refused.as_deref() != Some(&why) {
+                    error!("{why}");
+                    self.refused = Some(why);
+                    remember(temwen, Event::register(What::LogRefused)).await?;
+                }
+                Err(refused)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The tree as the database holds it, and what waits; `None` if nothing does or another node is at it.
+async fn find(tx: &mut Tx, known: Option<Edge>, sealed: bool) -> Result<Option<Found>> {
+    let (turn, last, entries) = tx
+        .ask(async |conn| {
+            futures_util::try_join!(
+                store::take_turn(conn),
+                store::last_head(conn),
+                store::queue(conn, AT_ONCE)
+            )
+        })
+        .await?;
+    if !turn || entries.is_empty() {
+        return Ok(None);
+    }
+    let head = last.map_or(Head::EMPTY, |last| last.head);
+    let is_there = |edge: &Edge| edge.size() == head.size && edge.root().is_ok_and(|root| root == head.root);
+    let edge = match known.filter(is_there) {
+        Some(edge) => edge,
+        None => edge_at(tx, head.size).await?,
+    };
+    if !is_there(&edge) {
+        return Err(Error::new(Kind::WrongMoment, "the log's tiles do not make the tree of its last head"));
+    }
+    let sealed = sealed || (head.size > 0 && tx.ask(async |conn| store::sealed(conn).await).await?);
+    Ok(Some(Found { edge, entries, sealed }))
+}
+
+/// The border of the tree of `size`, out of the tiles that are stored.
+async fn edge_at(tx: &mut Tx, size: u64) -> Result<Edge> {
+    let wanted = Edge::needed(size);
+    let tiles = tx.ask(async |conn| store::tiles(conn, &wanted).await).await?;
+    let damaged = || Error::new(Kind::WrongMoment, "the log's tiles do not make the tree of its last head");
+    let as_wide = |(id, hashes): (TileId, Vec<u8>)| {
+        // The border of an earlier tree is a part of today's tile.
+        tlog::partial(&hashes, id.width(size)).map(|part| (id, part.to_vec())).ok_or_else(damaged)
+    };
+    let tiles = tiles.into_iter().map(as_wide).collect::<Result<Vec<_>>>()?;
+    Edge::new(size, &tiles).map_err(|fault| damaged().because(fault))
+}
+
+/// Refuses a head that does not continue what this node signed last.
+async fn continues(tx: &mut Tx, guard: &Guard, head: Head) -> Result<()> {
+    let Some(last) = guard.last().filter(|last| *last != head) else { return Ok(()) };
+    if head.size < last.size {
+        return Err(Error::new(
+            Kind::WrongMoment,
+            "the database holds a smaller log than was signed before: it was put back to an earlier state; nothing is signed",
+        ));
+    }
+    if edge_at(tx, last.size).await?.root().map_err(Error::internal)? != last.root {
+        return Err(Error::new(
+            Kind::WrongMoment,
+            "the database holds another log than was signed before; nothing is signed",
+        ));
+    }
+    Ok(())
+}
+
+async fn remember(temwen: &Temwen, event: Event) -> Result<()> {
+    temwen.db.remember(&Caller::system(NAME), "log.remember", event).await
+}
