@@ -9,7 +9,7 @@ use super::finding::{Finding, Which};
 use super::log::{Report, Request, verify};
 use super::progress::Progress;
 use super::source::Source;
-use super::staged_log::{LOG, PLACE, Staged, arrival, canonical, cosigned, serve, words};
+use super::staged_log_tests::{LOG, PLACE, Staged, arrival, canonical, cosigned, serve, words};
 use super::trust::Trust;
 use crate::tlog::{self, CosignerKey, Fault, Head, SigningKey};
 

@@ -17,7 +17,7 @@ mod log_tests;
 #[cfg(test)]
 mod receipt_tests;
 #[cfg(test)]
-mod staged_log;
+mod staged_log_tests;
 
 /// What came of a check. The worse is the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::Verdict;
 use super::receipt::{LONGEST_RECEIPT, Proven, Receipt};
-use super::staged_log::{
+use super::staged_log_tests::{
     LOG, PLACE, SAID, Staged, arrival, canonical, cosigned, extra, forms, hex, salt, words,
 };
 use super::texts::Said;
