@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 use crate::commands::{add_user, import, verify_log, verify_receipt};
+use crate::witness;
 
 /// The register of misconduct complaints and cases of an international security mission.
 #[derive(Debug, Parser)]
@@ -36,6 +37,8 @@ pub enum Command {
     VerifyReceipt(Box<verify_receipt::Arguments>),
     /// Check that the log is what it was, from outside or from inside
     VerifyLog(Box<verify_log::Arguments>),
+    /// Witness transparency logs for others: cosign what continues, refuse what does not
+    Witness(Box<witness::command::Arguments>),
     /// Print the OpenAPI document of the HTTP interface, as YAML
     Openapi(Openapi),
 }

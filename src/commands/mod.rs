@@ -18,7 +18,7 @@ use crate::auth::credentials::{KeyError, Keys, NoRandomness, PasswordError, Toke
 use crate::config::{Cli, Command, RotateKey, Rotated};
 use crate::db::embedded::Failure;
 use crate::error::{Error, Kind};
-use crate::{http, serve, telemetry};
+use crate::{http, serve, telemetry, witness};
 
 /// Why a command could not do what it was told: one sentence for whoever gave it, and the exit code.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +135,7 @@ async fn dispatch(command: Command) -> Result<(), Failed> {
         Command::RotateKey(arguments) => rotate_key(&arguments),
         Command::VerifyReceipt(arguments) => verify_receipt::run(&arguments),
         Command::VerifyLog(arguments) => verify_log::run(*arguments).await,
+        Command::Witness(arguments) => witness::command::run(*arguments).await,
         Command::Openapi(_) => {
             let document = http::openapi().to_yaml();
             let document =
