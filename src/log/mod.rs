@@ -6,3 +6,4 @@
 pub mod guard;
 pub mod sequencer;
 mod sequencer_store;
+pub mod verify;
