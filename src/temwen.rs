@@ -45,6 +45,8 @@ pub struct Shared {
 pub struct Front {
     /// How many proxies stand in front and append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
+    /// How many outside witnesses have to sign a checkpoint before it is shown to reporters in preference to a newer one.
+    pub witnesses_needed: usize,
 }
 
 impl std::ops::Deref for Temwen {

@@ -63,6 +63,8 @@ pub enum Action {
     },
     /// See proposals that wait for a second signature.
     ReadProposals,
+    /// Read and verify the audit record itself.
+    Audit,
     /// Act as a part of the system: imports, background steps.
     RunTheRegister,
 }
@@ -80,6 +82,7 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
     };
     match action {
         A::UseAccount => true,
+        A::Audit => roles.has(Role::Auditor),
         A::SubmitComplaint => {
             !roles.any(&[Role::Auditor, Administrator, Role::StatisticsOfficer, NationalAuthority])
         }
@@ -223,6 +226,8 @@ pub struct Scope {
     pub panel: bool,
     /// Cases that wait for an order of command.
     pub command: bool,
+    /// Every audit entry, of whatever matter.
+    pub audit: bool,
     /// Deadlines that climbed to one of these roles.
     pub hears_as: Vec<Role>,
     /// This one complaint.
@@ -248,6 +253,7 @@ pub fn scope(actor: &Actor, lanes: &Lanes) -> Scope {
         country: officer.country.clone().filter(|_| roles.has(NationalAuthority)),
         panel: roles.has(PanelMember),
         command: roles.has(Commander),
+        audit: roles.has(Role::Auditor),
         hears_as: roles
             .iter()
             .filter(|role| matches!(role, LegalLiaison | PanelMember | OhchrMonitor))
@@ -268,6 +274,7 @@ impl Scope {
             (self.assigned_complaints, "assigned_complaints"),
             (self.panel, "panel"),
             (self.command, "command"),
+            (self.audit, "audit"),
         ];
         let seen =
             words.iter().filter(|(has, _)| *has).fold(String::from(","), |all, (_, word)| all + word + ",");

@@ -7,6 +7,7 @@ pub mod add_user;
 pub mod import;
 mod migrate;
 pub mod opened;
+pub mod verify_log_inside;
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind, Write as _};

@@ -63,7 +63,7 @@ impl Opened {
         };
         // Before anything slow: what a person has to mend should be said at once.
         let given = given(database)?;
-        let shared = Arc::new(shared(database, Front { trusted_proxies })?);
+        let shared = Arc::new(shared(database, Front { trusted_proxies, ..Front::default() })?);
         let (private, connect) = if let Some(connect) = given {
             prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
             migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
@@ -122,6 +122,11 @@ impl Private {
         let data_dir = options.data_dir.clone();
         let postgres = Arc::new(blocking(move || PrivatePostgres::start(options)).await?);
         Ok(Self { postgres, data_dir })
+    }
+
+    /// How to reach the register's database as its owner, who sees everything.
+    pub(super) fn owner(&self) -> Connect {
+        self.connect(NAME, true)
     }
 
     fn connect(&self, database: &str, as_owner: bool) -> Connect {

@@ -25,7 +25,7 @@ use utoipa_actix_web::{AppExt as _, scope};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::temwen::Temwen;
-use crate::{cases, coa, complaints, deadlines, users};
+use crate::{cases, coa, complaints, deadlines, log, users};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -39,9 +39,11 @@ use crate::{cases, coa, complaints, deadlines, users};
     ),
     servers((url = "http://127.0.0.1:8080", description = "A server started with `temwen serve`")),
     tags(
+        (name = "audit", description = "The audit record, for those who check the register."),
         (name = "cases", description = "Working on a case, from triage on."),
         (name = "complaints", description = "Handing in a complaint, and officers reading and acknowledging it."),
         (name = "deadlines", description = "Clocks across matters."),
+        (name = "log", description = "The transparency log: anybody can check that nothing was changed or removed."),
         (name = "proposals", description = "Changes that wait for a second officer."),
         (name = "register", description = "The register itself: policy, health, keys."),
         (name = "reporter", description = "The reporter's own thread, with reference and access code instead of an account."),
@@ -122,6 +124,7 @@ where
                 .configure(cases::http::routes)
                 .configure(deadlines::http::routes)
                 .configure(users::http::routes)
+                .configure(log::http::routes)
                 .configure(coa::http::routes),
         )
         .split_for_parts()
