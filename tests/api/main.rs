@@ -15,6 +15,8 @@ mod harness;
 mod idempotency;
 mod log;
 mod import;
+mod log_tamper;
+mod log_tamper_ways;
 mod openapi;
 mod outages;
 mod ownership;

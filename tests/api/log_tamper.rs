@@ -1,0 +1,349 @@
+//! Somebody with all rights over the database tampers: the register itself, an old checkpoint or the server says what with.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chrono::TimeDelta;
+use diesel_async::SimpleAsyncConnection as _;
+use futures_util::future::join_all;
+use serde_json::json;
+use temwen::audit::{Event, What};
+use temwen::auth::Role;
+use temwen::db::{Caller as By, Connect, Tx};
+use temwen::error::Kind;
+use temwen::log::guard::Guard;
+use temwen::log::sequencer::Sequencer;
+use temwen::log::verify::{self, Finding, Flaw, Progress, Report, Rules, Whole};
+use temwen::tlog::{self, Head, Tiles};
+
+use crate::fixtures::{case_from, complaint, id, serious_complaint, submitted};
+use crate::harness::{Made, TestApp, postgres};
+use crate::log_tamper_ways::{Then, WAYS, Way};
+
+/// All of the register, checked with the server's keys.
+async fn check(app: &TestApp, known: &[Head]) -> Report {
+    let rules = Rules {
+        seal: Some(app.temwen.keys.entry_seal()),
+        keys: app.temwen.keys.log_verifiers(),
+        known: known.to_vec(),
+        ..Rules::at(app.temwen.clock.now())
+    };
+    let owner = Connect { as_owner: true, ..app.connect.clone() };
+    verify::whole(&owner, rules, Arc::new(Whole::default())).await.unwrap()
+}
+
+async fn sequence(app: &TestApp) {
+    Sequencer::new(Guard::in_memory()).step(&app.temwen).await.unwrap();
+}
+
+/// Puts so many things on record.
+async fn fill(app: &TestApp, entries: usize) {
+    let record = async |tx: &mut Tx| {
+        (0..entries).for_each(|_| tx.record(Event::register(What::PolicyTookEffect).with("id", "test")));
+        Ok(())
+    };
+    app.temwen.db.write(&By::system("test"), "test.fill", record).await.unwrap();
+}
+
+/// A register with a little of everything, three heads, tiles on two levels, and something in the queue.
+async fn stage() -> TestApp {
+    let app = TestApp::start().await;
+    let triage = app.signed_in(Role::TriageOfficer).await;
+    let case = case_from(&triage, serious_complaint(), "serious_misconduct").await;
+    let path = format!("/v1/cases/{}", id(&case));
+    fill(&app, 600).await;
+    sequence(&app).await;
+    app.wait(TimeDelta::seconds(90));
+    let somebody = app.signed_in(Role::TriageOfficer).await;
+    app.signed_in(Role::OhchrMonitor).await;
+    let version = triage.get(&path).await.expect(200)["case"]["version"].as_i64().unwrap();
+    let body = json!({"step": "open_mission_investigation", "reason": "It has to be looked into."});
+    triage.post_seen(&format!("{path}/transitions"), version, body).await.expect(200);
+    let investigator = app.signed_in(Role::Investigator).await;
+    let version = triage.get(&path).await.expect(200)["case"]["version"].as_i64().unwrap();
+    let body = json!({"user_id": investigator.id, "conflict_declared": false});
+    triage.post_seen(&format!("{path}/assignments"), version, body).await.expect(200);
+    let complaint_id = app.rows("select id from complaints").await[0]["id"].as_str().unwrap().to_owned();
+    triage.post(&format!("/v1/complaints/{complaint_id}/messages"), json!({"text": "Hello."})).await.expect(201);
+    let wall = json!({"user_id": somebody.id.unwrap(), "reason": "Served in the unit."});
+    assert!(triage.post(&format!("{path}/walls"), wall).await.status < 300);
+    sequence(&app).await;
+    triage.post(&format!("{path}/notes"), json!({"text": "Called the clinic."})).await.expect(201);
+    sequence(&app).await;
+    fill(&app, 2).await;
+    app
+}
+
+/// A copy of a database as it is now, for a Temwen of its own.
+async fn copy(of: &TestApp) -> TestApp {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = format!("tampered_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let from = &of.connect.database;
+    let admin = Connect { database: "postgres".to_owned(), as_owner: true, ..of.connect.clone() };
+    let mut admin = admin.open().await.unwrap();
+    let end = format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{from}'");
+    admin.batch_execute(&end).await.unwrap();
+    let make = format!("create database {name} template {from} strategy file_copy");
+    admin.batch_execute(&make).await.unwrap();
+    let copy = TestApp::on(Connect { database: name, ..of.connect.clone() }, Made::default()).await;
+    *copy.now.lock().unwrap() = of.temwen.clock.now();
+    copy
+}
+
+/// What a superuser does, with all triggers off.
+async fn tamper(app: &TestApp, sql: &str) {
+    let mut owner = app.owner().await;
+    owner.batch_execute("set session_replication_role = replica").await.unwrap();
+    owner.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// The last head that is signed.
+async fn last_head(app: &TestApp) -> (Head, String) {
+    let row = &app.rows("select note from log_heads where note is not null order by size desc limit 1").await[0];
+    let note = row["note"].as_str().unwrap().to_owned();
+    (tlog::open(&note, &app.temwen.keys.log_verifiers()).unwrap().head, note)
+}
+
+fn found(report: &Report, flaw: Flaw, table: &str) -> bool {
+    report.findings.iter().any(|finding| (finding.flaw, finding.table.as_str()) == (flaw, table))
+}
+
+async fn try_way(stage: &TestApp, way: &Way) -> Vec<Finding> {
+    let app = copy(stage).await;
+    tamper(&app, way.sql).await;
+    match way.then {
+        Then::Nothing => {}
+        Then::Sequence => sequence(&app).await,
+        Then::Later | Then::LaterAnd(_) => {
+            app.wait(TimeDelta::minutes(5));
+            if way.sql.contains("log_queue") {
+                fill(&app, 1).await;
+                sequence(&app).await;
+            }
+            if let Then::LaterAnd(sql) = way.then {
+                tamper(&app, sql).await;
+            }
+        }
+    }
+    let report = check(&app, &[]).await;
+    for (flaw, table) in way.finds {
+        assert!(found(&report, *flaw, table), "{}: {flaw:?} in {table} was not found: {:#?}", way.way, report.findings);
+    }
+    assert!(!way.finds.is_empty());
+    report.findings
+}
+
+#[actix_web::test]
+async fn p8_every_way_of_tampering_is_found_and_the_page_says_by_what() {
+    let stage = stage().await;
+    let clean = check(&stage, &[last_head(&stage).await.0]).await;
+    assert_eq!(clean.findings, []);
+    assert!(clean.counts.entries > 600 && clean.counts.rows > 30 && clean.counts.heads >= 3, "{clean:?}");
+    assert!(clean.counts.waiting >= 2 && clean.counts.tiles >= 4, "{clean:?}");
+    let mut table = String::from("| way | found by | finding |\n| --- | --- | --- |\n");
+    for way in WAYS {
+        try_way(&stage, way).await;
+        let finds: Vec<String> = way.finds.iter().map(|(flaw, table)| format!("`{}` in {table}", flaw.as_str())).collect();
+        writeln!(table, "| {} | `verify-log`, from inside | {} |", way.way, finds.join(", ")).unwrap();
+    }
+    for (way, by, finding) in elsewhere(&stage).await {
+        writeln!(table, "| {way} | {by} | {finding} |").unwrap();
+    }
+    written("docs/SECURITY.md", "tamper", &table);
+}
+
+/// The ways that leave a register whole in itself: only what was kept elsewhere tells.
+async fn elsewhere(stage: &TestApp) -> Vec<(&'static str, &'static str, String)> {
+    let mut ways = Vec::new();
+    let yesterday = copy(stage).await;
+    let today = copy(stage).await;
+    today.wait(TimeDelta::hours(20));
+    let triage = today.signed_in(Role::TriageOfficer).await;
+    case_from(&triage, complaint(), "minor_misconduct").await;
+    sequence(&today).await;
+    let (kept, note) = last_head(&today).await;
+    assert_eq!(check(&today, &[kept]).await.findings, []);
+    let mut guard = Guard::in_memory();
+    guard.remember(kept, &note).await.unwrap();
+
+    // Yesterday's backup.
+    let restored = copy(&yesterday).await;
+    assert_eq!(check(&restored, &[]).await.findings, [], "it is whole in itself");
+    let refused = Sequencer::new(guard.clone()).step(&restored.temwen).await;
+    ways.push((
+        "yesterday's backup is put in the place of the register",
+        "the server, which signs nothing; `verify-log --checkpoint`; every witness",
+        only(&check(&restored, &[kept]).await, Flaw::CheckpointLarger),
+    ));
+    assert_eq!(refused.unwrap_err().kind(), Kind::WrongMoment);
+    assert_eq!(restored.count("select from log_heads where note is not null").await, yesterday.count("select from log_heads").await);
+
+    // Another today, signed with the real keys.
+    let forked = copy(&yesterday).await;
+    forked.wait(TimeDelta::hours(20));
+    let size = i64::try_from(kept.size).unwrap();
+    let there = forked.count("select from audit_entries").await;
+    fill(&forked, usize::try_from(size - there).unwrap()).await;
+    sequence(&forked).await;
+    let (fork, _) = last_head(&forked).await;
+    assert_eq!(fork.size, kept.size);
+    assert_eq!(check(&forked, &[]).await.findings, [], "it is whole in itself");
+    ways.push((
+        "the log is forked: the same size, other entries, signed with the stolen keys",
+        "the server, which signs nothing; `verify-log --checkpoint`; every witness",
+        only(&check(&forked, &[kept]).await, Flaw::CheckpointDiffers),
+    ));
+    fill(&forked, 3).await;
+    assert_eq!(Sequencer::new(guard.clone()).step(&forked.temwen).await.unwrap_err().kind(), Kind::WrongMoment);
+    // A witness asks for a proof that the fork continues what it signed, and there is none.
+    sequence(&forked).await;
+    let (grown, _) = last_head(&forked).await;
+    let tiles = forked.rows("select level, index, encode(hashes, 'hex') as hashes from log_tiles").await;
+    let tiles = tiles.iter().map(|tile| {
+        let id = tlog::TileId { level: u8::try_from(tile["level"].as_u64().unwrap()).unwrap(), index: tile["index"].as_u64().unwrap() };
+        (id, unhex(tile["hashes"].as_str().unwrap()))
+    });
+    let proof = Tiles(tiles.collect()).consistency(kept.size, grown.size).unwrap();
+    assert!(tlog::check_consistency(&proof, kept, grown).is_err());
+    assert!(tlog::check_consistency(&proof, fork, grown).is_ok());
+    ways.push((
+        "the log is forked and goes on to grow",
+        "the server, which signs nothing; `verify-log --checkpoint`; every witness",
+        only(&check(&forked, &[kept]).await, Flaw::CheckpointDiffers),
+    ));
+
+    // A clock that was put back.
+    let late = copy(&today).await;
+    late.wait(-TimeDelta::hours(3));
+    fill(&late, 1).await;
+    sequence(&late).await;
+    ways.push((
+        "the server's clock is put back, and it writes entries",
+        "`verify-log`, from inside",
+        only(&check(&late, &[]).await, Flaw::EntryBackdated),
+    ));
+    ways
+}
+
+/// The finding, which has to be the only one.
+#[track_caller]
+fn only(report: &Report, flaw: Flaw) -> String {
+    let flaws: Vec<Flaw> = report.findings.iter().map(|finding| finding.flaw).collect();
+    assert_eq!(flaws, [flaw], "{:#?}", report.findings);
+    format!("`{}` in {}", flaw.as_str(), report.findings[0].table)
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// Compares what stands between two marks of a page, or writes it there with UPDATE=1.
+fn written(page: &str, mark: &str, text: &str) {
+    let there = std::fs::read_to_string(page).unwrap();
+    let (begin, end) = (format!("<!-- {mark}: begin -->\n"), format!("<!-- {mark}: end -->"));
+    let (head, rest) = there.split_once(&begin).unwrap_or_else(|| panic!("{page} has no place for it"));
+    let (old, tail) = rest.split_once(&end).unwrap();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(page, format!("{head}{begin}{text}{end}{tail}")).unwrap();
+    } else {
+        assert_eq!(old, text, "run it with UPDATE=1");
+    }
+}
+
+/// Lets the continual verification go round once; how many findings are new.
+async fn round(app: &TestApp, progress: &mut Progress) -> usize {
+    let rounds = progress.rounds();
+    let mut new = 0;
+    while progress.rounds() == rounds {
+        new += verify::step(&app.temwen, progress).await.unwrap();
+    }
+    new
+}
+
+#[actix_web::test]
+async fn p8_the_continual_verification_puts_each_finding_on_record_once() {
+    let app = stage().await;
+    let mut progress = Progress::default();
+    assert_eq!(round(&app, &mut progress).await, 0);
+    tamper(&app, "update cases set stage = 'assessment'; delete from walls; update audit_entries set actor = 'x' where action = 'case.opened'").await;
+    let new = round(&app, &mut progress).await;
+    assert!(new >= 3, "{new}");
+    sequence(&app).await;
+    assert_eq!(round(&app, &mut progress).await, 0, "each is told once");
+    let told = app.rows("select finding from log_findings order by finding").await;
+    assert_eq!(told.len(), new);
+    assert_eq!(app.count("select from audit_entries where action = 'log.finding'").await, new as i64);
+    for (flaw, table) in [("row_differs", "cases"), ("row_missing", "walls"), ("entry_differs", "audit_entries")] {
+        let entries = format!("select from audit_entries where action = 'log.finding' and detail ->> 'finding' = '{flaw}' and detail ->> 'table' = '{table}'");
+        assert_eq!(app.count(&entries).await, 1, "{flaw} {told:?}");
+    }
+    assert!(!format!("{told:?}").contains("Served in the unit"));
+}
+
+#[actix_web::test]
+async fn p8_nothing_is_found_while_many_write() {
+    let app = TestApp::start_with(Made { connections: 16, ..Made::default() }).await;
+    let mut officers = Vec::new();
+    for _ in 0..4 {
+        officers.push(app.signed_in(Role::TriageOfficer).await);
+    }
+    let watching = app.again(2);
+    let done = std::cell::Cell::new(0);
+    let writers = (0..16).map(async |n: usize| {
+        let triage = &officers[n % officers.len()];
+        for _ in 0..6 {
+            if n % 2 == 0 {
+                submitted(&app, complaint()).await;
+            } else {
+                let case = case_from(triage, serious_complaint(), "serious_misconduct").await;
+                let body = json!({"step": "open_mission_investigation", "reason": "It has to be looked into."});
+                triage.post_seen(&format!("/v1/cases/{}/transitions", id(&case)), 1, body).await.expect(200);
+                triage.post(&format!("/v1/cases/{}/notes", id(&case)), json!({"text": "Seen."})).await.expect(201);
+                // Every session is looked at and touched by its requests.
+                app.sign_in(&triage.email, crate::harness::PASSWORD).await;
+            }
+        }
+        done.set(done.get() + 1);
+    });
+    let over = || done.get() == 16;
+    let sequencing = async {
+        let mut sequencer = Sequencer::new(Guard::in_memory());
+        while !over() {
+            sequencer.step(&watching).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let checking = async {
+        let mut checked = 0;
+        while !over() {
+            assert_eq!(check(&app, &[]).await.findings, []);
+            checked += 1;
+        }
+        checked
+    };
+    let stepping = async {
+        let mut progress = Progress::default();
+        let mut new = 0;
+        while !over() {
+            new += verify::step(&watching, &mut progress).await.unwrap();
+        }
+        (new, progress.rounds())
+    };
+    let (_, (), checked, (new, rounds)) = tokio::join!(join_all(writers), sequencing, checking, stepping);
+    assert_eq!(new, 0, "{:?}", app.rows("select * from log_findings").await);
+    assert!(checked > 1 && rounds > 0, "checked {checked} times, {rounds} rounds");
+    sequence(&app).await;
+    let last = check(&app, &[last_head(&app).await.0]).await;
+    assert_eq!(last.findings, []);
+    assert_eq!(round(&app, &mut Progress::default()).await, 0);
+}
+
+#[actix_web::test]
+async fn p8_whoever_may_not_see_everything_is_told_that_it_could_not_be_checked() {
+    let app = stage().await;
+    let _ = postgres();
+    let rules = Rules::at(app.temwen.clock.now());
+    let outcome = verify::whole(&app.connect, rules, Arc::new(Whole::default())).await;
+    assert!(outcome.is_err(), "row security hides rows from it");
+}
