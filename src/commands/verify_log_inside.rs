@@ -101,14 +101,17 @@ fn rules(arguments: &Inside<'_>) -> Result<(Rules, Vec<&'static str>), Failed> {
         let keys = Keys::open_or_create(&dir, None)?;
         rules.seal = Some(keys.entry_seal());
         let own = keys.log_verifiers();
-        let guard = Guard::open(&dir, &own).map_err(|error| Failed::because("what was signed last is not known", &error))?;
+        let guard = Guard::open(&dir, &own)
+            .map_err(|error| Failed::because("what was signed last is not known", &error))?;
         rules.known.extend(guard.last());
         rules.keys.extend(own);
     } else {
         unchecked.push("seals of entries, for want of the key directory (--key-dir)");
     }
     if rules.keys.is_empty() {
-        unchecked.push("signatures of checkpoints, for want of the log's key (--key) or the key directory (--key-dir)");
+        unchecked.push(
+            "signatures of checkpoints, for want of the log's key (--key) or the key directory (--key-dir)",
+        );
     }
     for path in arguments.checkpoints {
         rules.known.push(kept(path, &rules.keys)?);

@@ -63,7 +63,8 @@ impl Progress {
         match self {
             Self::Silent => {}
             Self::Bar(bar) => {
-                if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len}, {eta} left") {
+                if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len}, {eta} left")
+                {
                     bar.set_style(style);
                 }
                 bar.set_length(all);

@@ -97,10 +97,7 @@ impl Next {
         let from = self.tile * u64::from(TILE_WIDTH);
         let first = i64::try_from(from).map_err(Error::internal)?;
         let read = async |conn: &_| {
-            futures_util::try_join!(
-                store::entries_from(conn, first, i64::from(width)),
-                store::tile(conn, id)
-            )
+            futures_util::try_join!(store::entries_from(conn, first, i64::from(width)), store::tile(conn, id))
         };
         let (entries, hashes) = self.temwen.db.read(&self.caller, read).await?;
         let entries: HashMap<i64, String> =

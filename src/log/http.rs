@@ -37,10 +37,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 #[get("/log/checkpoint")]
 async fn read_checkpoint(temwen: Data<Temwen>, caller: Stranger) -> Result<HttpResponse> {
     let text = super::checkpoint(&temwen, &caller.0).await?.ok_or_else(|| Error::unavailable(1))?;
-    Ok(HttpResponse::Ok()
-        .content_type(TEXT)
-        .insert_header((header::CACHE_CONTROL, FOR_A_MOMENT))
-        .body(text))
+    Ok(HttpResponse::Ok().content_type(TEXT).insert_header((header::CACHE_CONTROL, FOR_A_MOMENT)).body(text))
 }
 
 /// Read the key that the log's checkpoints are checked with.
@@ -70,8 +67,7 @@ async fn read_tile(
 ) -> Result<HttpResponse> {
     let (level, index) = path.into_inner();
     let (id, width) = tlog::parse_path(&level, &index).map_err(|_| Error::not_found())?;
-    let hashes =
-        super::tile(&temwen, &caller.0, id, width).await?.ok_or_else(Error::not_found)?;
+    let hashes = super::tile(&temwen, &caller.0, id, width).await?.ok_or_else(Error::not_found)?;
     Ok(bytes(hashes, FOR_EVER))
 }
 

@@ -123,9 +123,7 @@ pub async fn bundle(temwen: &Temwen, caller: &Caller, index: u64, width: u32) ->
     let read = async |conn: &_| {
         futures_util::try_join!(store::signed_size(conn), store::entries_from(conn, from, i64::from(width)))
     };
-    let event = Event::register(What::EntriesRead)
-        .with("from", from)
-        .with("count", i64::from(width));
+    let event = Event::register(What::EntriesRead).with("from", from).with("count", i64::from(width));
     let work = async |conn: &_| read(conn).await.map(Some);
     let Some((size, entries)) = temwen.db.read_recorded(caller, "log.bundle", event, work).await? else {
         return Ok(None);

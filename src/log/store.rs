@@ -161,11 +161,13 @@ pub(super) async fn entries_from(
 }
 
 /// Where these entries are in the log; those that wait are left out.
-pub(crate) async fn places(mut conn: &AsyncPgConnection, entries: &[EntryId]) -> QueryResult<Vec<(EntryId, i64)>> {
+pub(crate) async fn places(
+    mut conn: &AsyncPgConnection,
+    entries: &[EntryId],
+) -> QueryResult<Vec<(EntryId, i64)>> {
     log_places::table
         .filter(log_places::entry_id.eq_any(entries))
         .select((log_places::entry_id, log_places::place))
         .load(&mut conn)
         .await
 }
-

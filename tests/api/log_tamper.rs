@@ -18,7 +18,7 @@ use temwen::log::verify::{self, Finding, Flaw, Progress, Report, Rules, Whole};
 use temwen::tlog::{self, Head, Tiles};
 
 use crate::fixtures::{case_from, complaint, id, serious_complaint, submitted};
-use crate::harness::{Made, TestApp, postgres};
+use crate::harness::{Made, PASSWORD, TestApp};
 use crate::log_tamper_ways::{Then, WAYS, Way};
 
 /// All of the register, checked with the server's keys.
@@ -65,7 +65,10 @@ async fn stage() -> TestApp {
     let body = json!({"user_id": investigator.id, "conflict_declared": false});
     triage.post_seen(&format!("{path}/assignments"), version, body).await.expect(200);
     let complaint_id = app.rows("select id from complaints").await[0]["id"].as_str().unwrap().to_owned();
-    triage.post(&format!("/v1/complaints/{complaint_id}/messages"), json!({"text": "Hello."})).await.expect(201);
+    triage
+        .post(&format!("/v1/complaints/{complaint_id}/messages"), json!({"text": "Hello."}))
+        .await
+        .expect(201);
     let wall = json!({"user_id": somebody.id.unwrap(), "reason": "Served in the unit."});
     assert!(triage.post(&format!("{path}/walls"), wall).await.status < 300);
     sequence(&app).await;
@@ -82,7 +85,8 @@ async fn copy(of: &TestApp) -> TestApp {
     let from = &of.connect.database;
     let admin = Connect { database: "postgres".to_owned(), as_owner: true, ..of.connect.clone() };
     let mut admin = admin.open().await.unwrap();
-    let end = format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{from}'");
+    let end =
+        format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{from}'");
     admin.batch_execute(&end).await.unwrap();
     let make = format!("create database {name} template {from} strategy file_copy");
     admin.batch_execute(&make).await.unwrap();
@@ -100,7 +104,8 @@ async fn tamper(app: &TestApp, sql: &str) {
 
 /// The last head that is signed.
 async fn last_head(app: &TestApp) -> (Head, String) {
-    let row = &app.rows("select note from log_heads where note is not null order by size desc limit 1").await[0];
+    let row =
+        &app.rows("select note from log_heads where note is not null order by size desc limit 1").await[0];
     let note = row["note"].as_str().unwrap().to_owned();
     (tlog::open(&note, &app.temwen.keys.log_verifiers()).unwrap().head, note)
 }
@@ -109,29 +114,27 @@ fn found(report: &Report, flaw: Flaw, table: &str) -> bool {
     report.findings.iter().any(|finding| (finding.flaw, finding.table.as_str()) == (flaw, table))
 }
 
-async fn try_way(stage: &TestApp, way: &Way) -> Vec<Finding> {
+/// Tries a way; what should have been found of it and was not.
+async fn try_way(stage: &TestApp, way: &Way) -> Vec<String> {
     let app = copy(stage).await;
     tamper(&app, way.sql).await;
     match way.then {
         Then::Nothing => {}
         Then::Sequence => sequence(&app).await,
-        Then::Later | Then::LaterAnd(_) => {
+        Then::LaterAnd(sql) => {
             app.wait(TimeDelta::minutes(5));
             if way.sql.contains("log_queue") {
                 fill(&app, 1).await;
                 sequence(&app).await;
             }
-            if let Then::LaterAnd(sql) = way.then {
-                tamper(&app, sql).await;
-            }
+            tamper(&app, sql).await;
         }
     }
     let report = check(&app, &[]).await;
-    for (flaw, table) in way.finds {
-        assert!(found(&report, *flaw, table), "{}: {flaw:?} in {table} was not found: {:#?}", way.way, report.findings);
-    }
     assert!(!way.finds.is_empty());
-    report.findings
+    let told: Vec<String> = report.findings.iter().take(8).map(Finding::to_string).collect();
+    let missed = way.finds.iter().filter(|(flaw, table)| !found(&report, *flaw, table));
+    missed.map(|(flaw, table)| format!("{}: {flaw:?} in {table}, but {told:#?}", way.words)).collect()
 }
 
 #[actix_web::test]
@@ -139,15 +142,18 @@ async fn p8_every_way_of_tampering_is_found_and_the_page_says_by_what() {
     let stage = stage().await;
     let clean = check(&stage, &[last_head(&stage).await.0]).await;
     assert_eq!(clean.findings, []);
-    assert!(clean.counts.entries > 600 && clean.counts.rows > 30 && clean.counts.heads >= 3, "{clean:?}");
+    assert!(clean.counts.entries > 600 && clean.counts.rows > 25 && clean.counts.heads >= 3, "{clean:?}");
     assert!(clean.counts.waiting >= 2 && clean.counts.tiles >= 4, "{clean:?}");
     let mut table = String::from("| way | found by | finding |\n| --- | --- | --- |\n");
+    let mut missed = Vec::new();
     for way in WAYS {
-        try_way(&stage, way).await;
-        let finds: Vec<String> = way.finds.iter().map(|(flaw, table)| format!("`{}` in {table}", flaw.as_str())).collect();
-        writeln!(table, "| {} | `verify-log`, from inside | {} |", way.way, finds.join(", ")).unwrap();
+        missed.extend(try_way(&stage, way).await);
+        let finds: Vec<String> =
+            way.finds.iter().map(|(flaw, table)| format!("`{}` in {table}", flaw.as_str())).collect();
+        writeln!(table, "| {} | `verify-log`, from inside | {} |", way.words, finds.join(", ")).unwrap();
     }
-    for (way, by, finding) in elsewhere(&stage).await {
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    for (way, by, finding) in Box::pin(elsewhere(&stage)).await {
         writeln!(table, "| {way} | {by} | {finding} |").unwrap();
     }
     written("docs/SECURITY.md", "tamper", &table);
@@ -159,7 +165,7 @@ async fn elsewhere(stage: &TestApp) -> Vec<(&'static str, &'static str, String)>
     let yesterday = copy(stage).await;
     let today = copy(stage).await;
     today.wait(TimeDelta::hours(20));
-    let triage = today.signed_in(Role::TriageOfficer).await;
+    let triage = today.sign_in("officer-0@mission.example", PASSWORD).await;
     case_from(&triage, complaint(), "minor_misconduct").await;
     sequence(&today).await;
     let (kept, note) = last_head(&today).await;
@@ -177,7 +183,10 @@ async fn elsewhere(stage: &TestApp) -> Vec<(&'static str, &'static str, String)>
         only(&check(&restored, &[kept]).await, Flaw::CheckpointLarger),
     ));
     assert_eq!(refused.unwrap_err().kind(), Kind::WrongMoment);
-    assert_eq!(restored.count("select from log_heads where note is not null").await, yesterday.count("select from log_heads").await);
+    assert_eq!(
+        restored.count("select from log_heads where note is not null").await,
+        yesterday.count("select from log_heads").await
+    );
 
     // Another today, signed with the real keys.
     let forked = copy(&yesterday).await;
@@ -195,13 +204,19 @@ async fn elsewhere(stage: &TestApp) -> Vec<(&'static str, &'static str, String)>
         only(&check(&forked, &[kept]).await, Flaw::CheckpointDiffers),
     ));
     fill(&forked, 3).await;
-    assert_eq!(Sequencer::new(guard.clone()).step(&forked.temwen).await.unwrap_err().kind(), Kind::WrongMoment);
+    assert_eq!(
+        Sequencer::new(guard.clone()).step(&forked.temwen).await.unwrap_err().kind(),
+        Kind::WrongMoment
+    );
     // A witness asks for a proof that the fork continues what it signed, and there is none.
     sequence(&forked).await;
     let (grown, _) = last_head(&forked).await;
     let tiles = forked.rows("select level, index, encode(hashes, 'hex') as hashes from log_tiles").await;
     let tiles = tiles.iter().map(|tile| {
-        let id = tlog::TileId { level: u8::try_from(tile["level"].as_u64().unwrap()).unwrap(), index: tile["index"].as_u64().unwrap() };
+        let id = tlog::TileId {
+            level: u8::try_from(tile["level"].as_u64().unwrap()).unwrap(),
+            index: tile["index"].as_u64().unwrap(),
+        };
         (id, unhex(tile["hashes"].as_str().unwrap()))
     });
     let proof = Tiles(tiles.collect()).consistency(kept.size, grown.size).unwrap();
@@ -273,9 +288,16 @@ async fn p8_the_continual_verification_puts_each_finding_on_record_once() {
     assert_eq!(round(&app, &mut progress).await, 0, "each is told once");
     let told = app.rows("select finding from log_findings order by finding").await;
     assert_eq!(told.len(), new);
-    assert_eq!(app.count("select from audit_entries where action = 'log.finding'").await, new as i64);
-    for (flaw, table) in [("row_differs", "cases"), ("row_missing", "walls"), ("entry_differs", "audit_entries")] {
-        let entries = format!("select from audit_entries where action = 'log.finding' and detail ->> 'finding' = '{flaw}' and detail ->> 'table' = '{table}'");
+    assert_eq!(
+        app.count("select from audit_entries where action = 'log.finding'").await,
+        i64::try_from(new).unwrap()
+    );
+    for (flaw, table) in
+        [("row_differs", "cases"), ("row_missing", "walls"), ("entry_differs", "audit_entries")]
+    {
+        let entries = format!(
+            "select from audit_entries where action = 'log.finding' and detail ->> 'finding' = '{flaw}' and detail ->> 'table' = '{table}'"
+        );
         assert_eq!(app.count(&entries).await, 1, "{flaw} {told:?}");
     }
     assert!(!format!("{told:?}").contains("Served in the unit"));
@@ -293,15 +315,19 @@ async fn p8_nothing_is_found_while_many_write() {
     let writers = (0..16).map(async |n: usize| {
         let triage = &officers[n % officers.len()];
         for _ in 0..6 {
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 submitted(&app, complaint()).await;
             } else {
                 let case = case_from(triage, serious_complaint(), "serious_misconduct").await;
-                let body = json!({"step": "open_mission_investigation", "reason": "It has to be looked into."});
+                let body =
+                    json!({"step": "open_mission_investigation", "reason": "It has to be looked into."});
                 triage.post_seen(&format!("/v1/cases/{}/transitions", id(&case)), 1, body).await.expect(200);
-                triage.post(&format!("/v1/cases/{}/notes", id(&case)), json!({"text": "Seen."})).await.expect(201);
+                triage
+                    .post(&format!("/v1/cases/{}/notes", id(&case)), json!({"text": "Seen."}))
+                    .await
+                    .expect(201);
                 // Every session is looked at and touched by its requests.
-                app.sign_in(&triage.email, crate::harness::PASSWORD).await;
+                app.sign_in(&triage.email, PASSWORD).await;
             }
         }
         done.set(done.get() + 1);
@@ -340,9 +366,36 @@ async fn p8_nothing_is_found_while_many_write() {
 }
 
 #[actix_web::test]
+async fn p8_places_follow_the_order_of_changes_whatever_the_order_of_ids() {
+    let app = TestApp::start().await;
+    let officer = app.signed_in(Role::TriageOfficer).await;
+    let id = officer.id.unwrap();
+    sequence(&app).await;
+    let rename = async |tx: &mut Tx, name: &str| {
+        let sql = format!("update users set name = '{name}' where id = '{id}'");
+        tx.ask(async |conn| diesel_async::RunQueryDsl::execute(diesel::sql_query(sql), &mut &*conn).await)
+            .await
+    };
+    // The first to make its entry is the last to change the row, as on a node whose clock is behind.
+    let late = async |tx: &mut Tx| {
+        tx.record(Event::user(What::UserChanged, id));
+        let early = async |tx: &mut Tx| {
+            rename(tx, "Early").await?;
+            tx.record(Event::user(What::UserChanged, id));
+            Ok(())
+        };
+        app.temwen.db.write(&By::system("test"), "test.early", early).await?;
+        rename(tx, "Late").await.map(|_| ())
+    };
+    app.temwen.db.write(&By::system("test"), "test.late", late).await.unwrap();
+    assert_eq!(check(&app, &[]).await.findings, []);
+    sequence(&app).await;
+    assert_eq!(check(&app, &[]).await.findings, []);
+}
+
+#[actix_web::test]
 async fn p8_whoever_may_not_see_everything_is_told_that_it_could_not_be_checked() {
     let app = stage().await;
-    let _ = postgres();
     let rules = Rules::at(app.temwen.clock.now());
     let outcome = verify::whole(&app.connect, rules, Arc::new(Whole::default())).await;
     assert!(outcome.is_err(), "row security hides rows from it");

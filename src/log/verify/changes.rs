@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::finding::{Finding, Flaw};
-use super::rows_store::{self as store, State};
+use super::rows_store::{self as store, Indexed};
 use super::verify_store::{Asked, View};
 use crate::audit::Seen;
 use crate::audit::leaf::Change;
@@ -27,7 +27,7 @@ pub(super) async fn covered(conn: &View, placed: &[(i64, Uuid, Option<Seen>)]) -
     }
     let (kinds, ids): (Vec<&str>, Vec<&str>) = said.keys().copied().unzip();
     let index = store::states(conn, &kinds, &ids).await?;
-    let index: HashMap<(&str, &str), &State> =
+    let index: HashMap<(&str, &str), &Indexed> =
         index.iter().map(|state| ((state.kind.as_str(), state.id.as_str()), state)).collect();
     let mut findings = Vec::new();
     for ((kind, id), (place, entry, state)) in said {

@@ -35,7 +35,7 @@ impl Order {
         };
         match (&entry.seal, &rules.seal) {
             (None, _) if self.sealed => {
-                find(Flaw::EntryUnsealed, "it has no seal, and entries before it have one".to_owned())
+                find(Flaw::EntryUnsealed, "it has no seal, and entries before it have one".to_owned());
             }
             (None, _) => {}
             (Some(_), Some(seal)) if !entry.sealed_by(seal) => {

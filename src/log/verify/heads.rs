@@ -61,7 +61,9 @@ fn one(seen: &mut Seen, rules: &Rules, tiles: &Tiles, (size, root, at, note): &H
     }
     match note {
         // One that was made just before a server died stays unsigned: the next one is signed in its stead.
-        None if last && *at < rules.now - rules.longest_wait => find(Flaw::HeadUnsigned, "nobody signed it in time"),
+        None if last && *at < rules.now - rules.longest_wait => {
+            find(Flaw::HeadUnsigned, "nobody signed it in time");
+        }
         None => {}
         Some(note) => match signed(note, &rules.keys) {
             Ok(found) if found == head => {}

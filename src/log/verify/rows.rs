@@ -31,7 +31,8 @@ pub(super) async fn check(
     let last_row = pairs.iter().rfind(|pair| pair.looks.is_some()).map(|pair| pair.id.clone());
     let mut seen = Seen::default();
     let mut doubtful = Vec::new();
-    for pair in pairs {
+    for mut pair in pairs {
+        let looks = pair.looks.take().map(digest);
         seen.counts.rows += 1;
         let about = |flaw, differs: &str| Finding::new(flaw, table, &pair.id, differs).at(None, pair.place);
         if pair.state.is_some() && !pair.founded {
@@ -40,9 +41,9 @@ pub(super) async fn check(
                 "the entry at that place does not say what the index of states says",
             ));
         }
-        match (&pair.looks, &pair.state) {
+        match (&looks, &pair.state) {
             (None, _) => seen.findings.push(about(Flaw::RowMissing, "entries tell of it, and it is gone")),
-            (Some(row), Some(state)) if digest(row) == *state => {}
+            (Some(looks), Some(state)) if looks == state => {}
             (Some(_), _) => doubtful.push(pair.id),
         }
     }
@@ -61,7 +62,7 @@ pub(super) async fn check(
 async fn look_again(conn: &View, (table, key): (&'static str, Key), ids: &[&str]) -> Asked<Vec<Finding>> {
     let mut findings = Vec::new();
     for again in store::again(conn, (table, key), ids).await? {
-        let now = digest(&again.looks);
+        let now = digest(again.looks);
         let said = if again.waiting.is_empty() {
             again.state.as_ref() == Some(&now)
         } else {
@@ -82,6 +83,6 @@ async fn look_again(conn: &View, (table, key): (&'static str, Key), ids: &[&str]
 }
 
 /// What the row looks like, as entries say it.
-fn digest(row: &serde_json::Value) -> String {
-    leaf::digest(leaf::canonical_row(row.clone()).as_bytes())
+fn digest(row: serde_json::Value) -> String {
+    leaf::digest(leaf::canonical_row(row).as_bytes())
 }

@@ -84,7 +84,7 @@ pub(super) async fn again(mut conn: &View, (table, key): (&str, Key), ids: &[&st
 
 /// What the index says of a row.
 #[derive(Debug, QueryableByName)]
-pub(super) struct State {
+pub(super) struct Indexed {
     #[diesel(sql_type = sql::Text)]
     pub(super) kind: String,
     #[diesel(sql_type = sql::Text)]
@@ -96,7 +96,7 @@ pub(super) struct State {
 }
 
 /// What the index says of these rows.
-pub(super) async fn states(mut conn: &View, kinds: &[&str], ids: &[&str]) -> Asked<Vec<State>> {
+pub(super) async fn states(mut conn: &View, kinds: &[&str], ids: &[&str]) -> Asked<Vec<Indexed>> {
     diesel::sql_query(
         "select s.kind, s.id, s.place, s.state from unnest($1, $2) as w (kind, id) join log_states s on s.kind = w.kind and s.id = w.id",
     )

@@ -99,7 +99,7 @@ const GUARDS: [(&str, &str); 23] = [
 /// Whether every trigger is there and works.
 pub(super) async fn triggers(conn: &View) -> Asked<Vec<Finding>> {
     let there: HashMap<(String, String), String> =
-        store::triggers(conn).await?.into_iter().map(|t| ((t.tab, t.trigger), t.enabled)).collect();
+        store::triggers(conn).await?.into_iter().map(|t| ((t.tab, t.name), t.enabled)).collect();
     let mut findings = Vec::new();
     let notes = REMEMBERED.iter().flat_map(|(table, _)| {
         ["insert", "update"].map(|when| ((*table).to_owned(), format!("{table}_note_{when}")))

@@ -193,7 +193,7 @@ pub(super) struct Trigger {
     #[diesel(sql_type = sql::Text)]
     pub(super) tab: String,
     #[diesel(sql_type = sql::Text)]
-    pub(super) trigger: String,
+    pub(super) name: String,
     /// When it fires: O(rigin), A(lways), R(eplica), D(isabled).
     #[diesel(sql_type = sql::Text)]
     pub(super) enabled: String,
@@ -202,7 +202,7 @@ pub(super) struct Trigger {
 /// Every trigger of the register's tables.
 pub(super) async fn triggers(mut conn: &View) -> Asked<Vec<Trigger>> {
     diesel::sql_query(
-        "select c.relname::text as tab, t.tgname::text as trigger, t.tgenabled::text as enabled \
+        "select c.relname::text as tab, t.tgname::text as name, t.tgenabled::text as enabled \
          from pg_trigger t join pg_class c on c.oid = t.tgrelid \
          where not t.tgisinternal and c.relnamespace = 'public'::regnamespace",
     )
