@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::TimeDelta;
 use diesel_async::SimpleAsyncConnection as _;
-use futures_util::future::join_all;
 use serde_json::json;
 use temwen::audit::{Event, What};
 use temwen::auth::Role;
@@ -14,15 +13,15 @@ use temwen::db::{Caller as By, Connect, Tx};
 use temwen::error::Kind;
 use temwen::log::guard::Guard;
 use temwen::log::sequencer::Sequencer;
-use temwen::log::verify::{self, Finding, Flaw, Progress, Report, Rules, Whole};
+use temwen::log::verify::{self, Finding, Flaw, Report, Rules, Whole};
 use temwen::tlog::{self, Head, Tiles};
 
-use crate::fixtures::{case_from, complaint, id, serious_complaint, submitted};
+use crate::fixtures::{case_from, complaint, id, serious_complaint};
 use crate::harness::{Made, PASSWORD, TestApp};
 use crate::log_tamper_ways::{Then, WAYS, Way};
 
 /// All of the register, checked with the server's keys.
-async fn check(app: &TestApp, known: &[Head]) -> Report {
+pub async fn check(app: &TestApp, known: &[Head]) -> Report {
     let rules = Rules {
         seal: Some(app.temwen.keys.entry_seal()),
         keys: app.temwen.keys.log_verifiers(),
@@ -33,12 +32,12 @@ async fn check(app: &TestApp, known: &[Head]) -> Report {
     verify::whole(&owner, rules, Arc::new(Whole::default())).await.unwrap()
 }
 
-async fn sequence(app: &TestApp) {
+pub async fn sequence(app: &TestApp) {
     Sequencer::new(Guard::in_memory()).step(&app.temwen).await.unwrap();
 }
 
 /// Puts so many things on record.
-async fn fill(app: &TestApp, entries: usize) {
+pub async fn fill(app: &TestApp, entries: usize) {
     let record = async |tx: &mut Tx| {
         (0..entries).for_each(|_| tx.record(Event::register(What::PolicyTookEffect).with("id", "test")));
         Ok(())
@@ -47,7 +46,7 @@ async fn fill(app: &TestApp, entries: usize) {
 }
 
 /// A register with a little of everything, three heads, tiles on two levels, and something in the queue.
-async fn stage() -> TestApp {
+pub async fn stage() -> TestApp {
     let app = TestApp::start().await;
     let triage = app.signed_in(Role::TriageOfficer).await;
     let case = case_from(&triage, serious_complaint(), "serious_misconduct").await;
@@ -96,14 +95,14 @@ async fn copy(of: &TestApp) -> TestApp {
 }
 
 /// What a superuser does, with all triggers off.
-async fn tamper(app: &TestApp, sql: &str) {
+pub async fn tamper(app: &TestApp, sql: &str) {
     let mut owner = app.owner().await;
     owner.batch_execute("set session_replication_role = replica").await.unwrap();
     owner.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
 /// The last head that is signed.
-async fn last_head(app: &TestApp) -> (Head, String) {
+pub async fn last_head(app: &TestApp) -> (Head, String) {
     let row =
         &app.rows("select note from log_heads where note is not null order by size desc limit 1").await[0];
     let note = row["note"].as_str().unwrap().to_owned();
@@ -264,139 +263,4 @@ fn written(page: &str, mark: &str, text: &str) {
     } else {
         assert_eq!(old, text, "run it with UPDATE=1");
     }
-}
-
-/// Lets the continual verification go round once; how many findings are new.
-async fn round(app: &TestApp, progress: &mut Progress) -> usize {
-    let rounds = progress.rounds();
-    let mut new = 0;
-    while progress.rounds() == rounds {
-        new += verify::step(&app.temwen, progress).await.unwrap();
-    }
-    new
-}
-
-#[actix_web::test]
-async fn p8_the_continual_verification_puts_each_finding_on_record_once() {
-    let app = stage().await;
-    let mut progress = Progress::default();
-    assert_eq!(round(&app, &mut progress).await, 0);
-    tamper(&app, "update cases set stage = 'assessment'; delete from walls; update audit_entries set actor = 'x' where action = 'case.opened'").await;
-    let new = round(&app, &mut progress).await;
-    assert!(new >= 3, "{new}");
-    sequence(&app).await;
-    assert_eq!(round(&app, &mut progress).await, 0, "each is told once");
-    let told = app.rows("select finding from log_findings order by finding").await;
-    assert_eq!(told.len(), new);
-    assert_eq!(
-        app.count("select from audit_entries where action = 'log.finding'").await,
-        i64::try_from(new).unwrap()
-    );
-    for (flaw, table) in
-        [("row_differs", "cases"), ("row_missing", "walls"), ("entry_differs", "audit_entries")]
-    {
-        let entries = format!(
-            "select from audit_entries where action = 'log.finding' and detail ->> 'finding' = '{flaw}' and detail ->> 'table' = '{table}'"
-        );
-        assert_eq!(app.count(&entries).await, 1, "{flaw} {told:?}");
-    }
-    assert!(!format!("{told:?}").contains("Served in the unit"));
-}
-
-#[actix_web::test]
-async fn p8_nothing_is_found_while_many_write() {
-    let app = TestApp::start_with(Made { connections: 16, ..Made::default() }).await;
-    let mut officers = Vec::new();
-    for _ in 0..4 {
-        officers.push(app.signed_in(Role::TriageOfficer).await);
-    }
-    let watching = app.again(2);
-    let done = std::cell::Cell::new(0);
-    let writers = (0..16).map(async |n: usize| {
-        let triage = &officers[n % officers.len()];
-        for _ in 0..6 {
-            if n.is_multiple_of(2) {
-                submitted(&app, complaint()).await;
-            } else {
-                let case = case_from(triage, serious_complaint(), "serious_misconduct").await;
-                let body =
-                    json!({"step": "open_mission_investigation", "reason": "It has to be looked into."});
-                triage.post_seen(&format!("/v1/cases/{}/transitions", id(&case)), 1, body).await.expect(200);
-                triage
-                    .post(&format!("/v1/cases/{}/notes", id(&case)), json!({"text": "Seen."}))
-                    .await
-                    .expect(201);
-                // Every session is looked at and touched by its requests.
-                app.sign_in(&triage.email, PASSWORD).await;
-            }
-        }
-        done.set(done.get() + 1);
-    });
-    let over = || done.get() == 16;
-    let sequencing = async {
-        let mut sequencer = Sequencer::new(Guard::in_memory());
-        while !over() {
-            sequencer.step(&watching).await.unwrap();
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    let checking = async {
-        let mut checked = 0;
-        while !over() {
-            assert_eq!(check(&app, &[]).await.findings, []);
-            checked += 1;
-        }
-        checked
-    };
-    let stepping = async {
-        let mut progress = Progress::default();
-        let mut new = 0;
-        while !over() {
-            new += verify::step(&watching, &mut progress).await.unwrap();
-        }
-        (new, progress.rounds())
-    };
-    let (_, (), checked, (new, rounds)) = tokio::join!(join_all(writers), sequencing, checking, stepping);
-    assert_eq!(new, 0, "{:?}", app.rows("select * from log_findings").await);
-    assert!(checked > 1 && rounds > 0, "checked {checked} times, {rounds} rounds");
-    sequence(&app).await;
-    let last = check(&app, &[last_head(&app).await.0]).await;
-    assert_eq!(last.findings, []);
-    assert_eq!(round(&app, &mut Progress::default()).await, 0);
-}
-
-#[actix_web::test]
-async fn p8_places_follow_the_order_of_changes_whatever_the_order_of_ids() {
-    let app = TestApp::start().await;
-    let officer = app.signed_in(Role::TriageOfficer).await;
-    let id = officer.id.unwrap();
-    sequence(&app).await;
-    let rename = async |tx: &mut Tx, name: &str| {
-        let sql = format!("update users set name = '{name}' where id = '{id}'");
-        tx.ask(async |conn| diesel_async::RunQueryDsl::execute(diesel::sql_query(sql), &mut &*conn).await)
-            .await
-    };
-    // The first to make its entry is the last to change the row, as on a node whose clock is behind.
-    let late = async |tx: &mut Tx| {
-        tx.record(Event::user(What::UserChanged, id));
-        let early = async |tx: &mut Tx| {
-            rename(tx, "Early").await?;
-            tx.record(Event::user(What::UserChanged, id));
-            Ok(())
-        };
-        app.temwen.db.write(&By::system("test"), "test.early", early).await?;
-        rename(tx, "Late").await.map(|_| ())
-    };
-    app.temwen.db.write(&By::system("test"), "test.late", late).await.unwrap();
-    assert_eq!(check(&app, &[]).await.findings, []);
-    sequence(&app).await;
-    assert_eq!(check(&app, &[]).await.findings, []);
-}
-
-#[actix_web::test]
-async fn p8_whoever_may_not_see_everything_is_told_that_it_could_not_be_checked() {
-    let app = stage().await;
-    let rules = Rules::at(app.temwen.clock.now());
-    let outcome = verify::whole(&app.connect, rules, Arc::new(Whole::default())).await;
-    assert!(outcome.is_err(), "row security hides rows from it");
 }

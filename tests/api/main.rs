@@ -17,6 +17,7 @@ mod import;
 mod log;
 mod log_tamper;
 mod log_tamper_ways;
+mod log_verify;
 mod openapi;
 mod outages;
 mod ownership;

@@ -19,6 +19,8 @@ const ENTRIES: &str = "audit_entries";
 /// What the entries so far have shown.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Order {
+    /// Whether anything was seen.
+    begun: bool,
     /// The latest moment of an entry.
     latest: Option<DateTime<Utc>>,
     /// Whether one of them was sealed: from then on, each has to be.
@@ -67,17 +69,24 @@ impl Order {
 pub(super) async fn in_order(
     conn: &View,
     rules: &Rules,
-    from: i64,
+    (from, before): (i64, i64),
     width: i64,
     order: &mut Order,
 ) -> Asked<Seen> {
     let ends = store::ends(conn).await?;
-    let end = ends.places.max(ends.size);
+    let end = ends.places.max(ends.size).min(before);
     let until = from.saturating_add(width).min(end);
     if from >= until {
         // The next round begins with nothing seen.
         *order = Order::default();
         return Ok(Seen::default());
+    }
+    if !order.begun {
+        // What stands before the first of them was looked at elsewhere: here it only tells the order.
+        for (place, _, entry) in store::placed(conn, from.saturating_sub(width), from).await? {
+            entry.map(|entry| order.follow(rules, &entry, place));
+        }
+        order.begun = true;
     }
     let placed = store::placed(conn, from, until).await?;
     let leaves = Leaves::of(conn, from, until).await?;
@@ -111,7 +120,7 @@ pub(super) async fn in_order(
     }
     gap(&mut seen, next, until);
     seen.findings.extend(changes::covered(conn, &placed).await?);
-    seen.next = Some(Range::Places(until));
+    seen.next = Some(Range::Places(until, before));
     Ok(seen)
 }
 

@@ -77,7 +77,7 @@ pub async fn whole(connect: &Connect, rules: Rules, whole: Arc<Whole>) -> Result
         connect: connect.clone(),
         rules,
         shared,
-        ranges: Mutex::new(Range::all().into()),
+        ranges: Mutex::new(Range::halved(ends.places / 2).into()),
         report: Mutex::default(),
         whole,
     });

@@ -14,8 +14,8 @@ pub(super) enum Range {
     Triggers,
     /// Where the log ends, and what is known of it from elsewhere.
     Ends,
-    /// Entries in the order of their places, from this one.
-    Places(i64),
+    /// Entries in the order of their places, from this one and before that one.
+    Places(i64, i64),
     /// Entries in the order of their ids, after this one.
     Entries(Uuid),
     /// What waits for a place, after this one.
@@ -92,7 +92,20 @@ impl Counts {
 impl Range {
     /// The first range of everything there is.
     pub(super) fn all() -> Vec<Self> {
-        let mut all = vec![Self::Triggers, Self::Ends, Self::Places(0), Self::Heads(0)];
+        let mut all = vec![Self::Places(0, i64::MAX)];
+        all.extend(Self::besides());
+        all
+    }
+
+    /// The same for two that look at once: most of the work is with the entries, and is halved at this place.
+    pub(super) fn halved(middle: i64) -> Vec<Self> {
+        let mut all = vec![Self::Places(0, middle), Self::Places(middle, i64::MAX)];
+        all.extend(Self::besides());
+        all
+    }
+
+    fn besides() -> Vec<Self> {
+        let mut all = vec![Self::Triggers, Self::Ends, Self::Heads(0)];
         all.extend((0..tables::REMEMBERED.len()).map(|n| Self::Rows(n, String::new(), String::new())));
         all.extend([Self::Queue(Uuid::nil()), Self::Entries(Uuid::nil())]);
         all.extend((0..tiles::LEVELS).map(|level| Self::Tiles(level, 0)));
@@ -110,7 +123,9 @@ impl Range {
         match self {
             Self::Triggers => Ok(Seen { findings: tables::triggers(conn).await?, ..Seen::default() }),
             Self::Ends => ends::check(conn, rules).await,
-            Self::Places(from) => entries::in_order(conn, rules, *from, widths.entries, order).await,
+            Self::Places(from, end) => {
+                entries::in_order(conn, rules, (*from, *end), widths.entries, order).await
+            }
             Self::Entries(after) => entries::by_id(conn, *after, widths.entries).await,
             Self::Queue(after) => entries::that_wait(conn, rules, *after, widths.entries).await,
             Self::Tiles(level, from) => {

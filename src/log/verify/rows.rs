@@ -63,16 +63,11 @@ async fn look_again(conn: &View, (table, key): (&'static str, Key), ids: &[&str]
     let mut findings = Vec::new();
     for again in store::again(conn, (table, key), ids).await? {
         let now = digest(again.looks);
-        let said = if again.waiting.is_empty() {
-            again.state.as_ref() == Some(&now)
-        } else {
-            again.waiting.contains(&now)
-        };
-        if said {
+        let last = again.waiting.as_ref().or(again.state.as_ref());
+        if last == Some(&now) {
             continue;
         }
-        let known = again.state.is_some() || !again.waiting.is_empty();
-        let finding = if known {
+        let finding = if last.is_some() {
             Finding::new(Flaw::RowDiffers, table, &again.id, "it is not what the last entry about it says")
         } else {
             Finding::new(Flaw::RowUnknown, table, &again.id, "no entry tells of it")

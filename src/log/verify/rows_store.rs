@@ -61,19 +61,20 @@ pub(super) struct Again {
     pub(super) place: Option<i64>,
     #[diesel(sql_type = sql::Nullable<sql::Text>)]
     pub(super) state: Option<String>,
-    /// What entries say of it that have no place yet.
-    #[diesel(sql_type = sql::Array<sql::Text>)]
-    pub(super) waiting: Vec<String>,
+    /// What the last of the entries says of it that have no place yet.
+    #[diesel(sql_type = sql::Nullable<sql::Text>)]
+    pub(super) waiting: Option<String>,
 }
 
 /// These rows again.
 pub(super) async fn again(mut conn: &View, (table, key): (&str, Key), ids: &[&str]) -> Asked<Vec<Again>> {
     diesel::sql_query(format!(
-        "with said as materialized (select split_part(line, ' ', 2) as id, split_part(line, ' ', 3) as state \
-             from log_queue q join audit_entries e on e.id = q.entry_id, unnest(e.changes) as line where split_part(line, ' ', 1) = $2) \
-         select w.id, row_to_json(r) as looks, s.place, s.state, \
-             array(select said.state from said where said.id = w.id) as waiting \
-         from unnest($1) as w (id) join {table} r on {} left join log_states s on s.kind = $2 and s.id = w.id",
+        "with said as materialized (select distinct on (2) split_part(line, ' ', 3) as state, split_part(line, ' ', 2) as id \
+             from log_queue q join audit_entries e on e.id = q.entry_id, unnest(e.changes) with ordinality as c (line, n) \
+             where split_part(line, ' ', 1) = $2 order by 2, q.turn desc, n desc) \
+         select w.id, row_to_json(r) as looks, s.place, s.state, said.state as waiting \
+         from unnest($1) as w (id) join {table} r on {} left join log_states s on s.kind = $2 and s.id = w.id \
+             left join said on said.id = w.id",
         key.compared("=", "w.id"),
     ))
     .bind::<sql::Array<sql::Text>, _>(ids)

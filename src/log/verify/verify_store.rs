@@ -26,10 +26,11 @@ pub(super) async fn open(connect: &Connect, shared: Option<&str>) -> Result<View
         conn.batch_execute(&shared).await.map_err(Error::internal)?;
     }
     // What rows look like as text must not depend on a setting that somebody left in the database; and whoever may not see
-    // all of it must be refused, not shown less.
+    // all of it must be refused, not shown less. A page is always small: what belongs to it is found by index, however large the register is.
     let plain = "set local row_security = off; set local timezone = 'UTC'; set local bytea_output = 'hex'; \
          set local datestyle = 'ISO'; set local intervalstyle = 'postgres'; set local extra_float_digits = 1; \
-         set local statement_timeout = 0; set local jit = off; set local work_mem = '64MB'; set local search_path = public";
+         set local statement_timeout = 0; set local jit = off; set local work_mem = '64MB'; set local search_path = public; \
+         set local enable_hashjoin = off; set local enable_seqscan = off";
     conn.batch_execute(plain).await.map_err(Error::internal)?;
     Ok(conn)
 }
