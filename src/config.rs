@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 use crate::commands::{add_user, import};
+use crate::witness;
 
 /// The register of misconduct complaints and cases of an international security mission.
 #[derive(Debug, Parser)]
@@ -30,6 +31,10 @@ pub enum Command {
     AddUser(Box<add_user::Arguments>),
     /// Take over what another register, or an old spreadsheet, holds
     Import(Box<import::Arguments>),
+    /// Add a key beside the one in use: the newer signs from the next start on, the older stays good
+    RotateKey(RotateKey),
+    /// Witness transparency logs for others: cosign what continues, refuse what does not
+    Witness(Box<witness::command::Arguments>),
     /// Print the OpenAPI document of the HTTP interface, as YAML
     Openapi(Openapi),
 }
@@ -153,6 +158,42 @@ pub struct Migrate {
     /// Where the register is kept.
     #[command(flatten)]
     pub database: Database,
+}
+
+/// Which key to add.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Servers that share no key directory get the new file before any of them is started again. The change is on record when a server \
+starts with it. An old file may be taken away once nobody needs it: a token key after five minutes, a log key when everybody who \
+checks the log knows the new one.
+
+Example:
+  temwen rotate-key log")]
+pub struct RotateKey {
+    /// What the key signs
+    #[arg(value_name = "WHAT")]
+    pub what: Rotated,
+    /// The directory of the private PostgreSQL, its log and the keys. Default: temwen-data, here
+    #[arg(
+        long,
+        env = "TEMWEN_DATA_DIR",
+        value_name = "DIR",
+        default_value = "./temwen-data",
+        hide_default_value = true
+    )]
+    pub data_dir: PathBuf,
+    /// The directory of the key files. Default: keys in the data directory
+    #[arg(long, env = "TEMWEN_KEY_DIR", value_name = "DIR")]
+    pub key_dir: Option<PathBuf>,
+}
+
+/// What a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rotated {
+    /// Access tokens.
+    Token,
+    /// The audit log's checkpoints.
+    Log,
 }
 
 /// Takes nothing.

@@ -27,6 +27,7 @@ pub mod temwen;
 pub mod tlog;
 pub mod users;
 pub mod values;
+pub mod witness;
 
 pub use crate::error::{Error, Result};
 pub use crate::temwen::{Clock, Temwen};

@@ -119,6 +119,7 @@ fn time_of(pid: &str, with_children: bool) -> u64 {
 /// The register in a folder.
 fn database(folder: &std::path::Path) -> Database {
     Database {
+        log_origin: None,
         data_dir: folder.to_owned(),
         database_url: None,
         postgres_bin_dir: None,

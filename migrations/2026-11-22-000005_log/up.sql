@@ -221,8 +221,9 @@ grant select, insert, update (place, state) on log_states to temwen_server;
 -- The entry that registers a complaint holds SHA-256(salt, narrative). The salt is the reporter's to have; destroying it with
 -- the words leaves every proof valid and tells nothing of them.
 
-alter table submissions add column salt bytea constraint submissions_salt_whole check (octet_length(salt) = 32);
-comment on column submissions.salt is 'Random. With it, and with the words, anybody can see that the entry in the log means them. Null for what came before the log.';
+alter table submissions add column salt bytea not null default decode(replace(gen_random_uuid()::text || gen_random_uuid(), '-', ''), 'hex')
+    constraint submissions_salt_whole check (octet_length(salt) = 32);
+comment on column submissions.salt is 'Random. With it, and with the words, anybody can see that the entry in the log means them.';
 
 -- The remembered tables --------------------------------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ impl Said<'_> {
 
     /// The form that the seal is over.
     pub fn canonical(&self) -> String {
-        canonical(Value::Object(self.members()))
+        canonical(&Value::Object(self.members()))
     }
 }
 
@@ -84,7 +84,7 @@ pub fn of(said: &Said<'_>, kept: &Kept<'_>) -> String {
         json!({ "id": change.id, "kind": change.kind, "state": change.state })
     });
     all.insert("changes".to_owned(), changes.collect());
-    canonical(Value::Object(all))
+    canonical(&Value::Object(all))
 }
 
 /// What a row looks like after a change.
@@ -108,14 +108,14 @@ impl<'a> Change<'a> {
 }
 
 /// The canonical form (RFC 8785) of `value`. Our numbers are whole and our keys ASCII, and such a value always has one.
-pub fn canonical(value: Value) -> String {
-    serde_json_canonicalizer::to_string(&value).unwrap_or_default()
+pub fn canonical(value: &Value) -> String {
+    serde_json_canonicalizer::to_string(value).unwrap_or_default()
 }
 
 /// The canonical form of a row as the database tells it: members without a value are left out, however deep.
 pub fn canonical_row(mut row: Value) -> String {
     leave_out_nothing(&mut row);
-    canonical(row)
+    canonical(&row)
 }
 
 fn leave_out_nothing(value: &mut Value) {

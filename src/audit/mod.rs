@@ -4,6 +4,7 @@
 //! and by word. Entries are written by [`crate::db`] alone, in the transaction of what they tell of.
 
 mod catalogue;
+pub mod commitment;
 pub mod leaf;
 mod store;
 
@@ -16,7 +17,7 @@ use crate::db::Caller;
 use crate::values::{CaseId, ComplaintId, EntryId, MatterId, SessionId, UserId};
 
 pub use self::catalogue::What;
-pub use self::store::{Seen, last_policy_digest, of_matter};
+pub use self::store::{Seen, Start, last_policy_digest, last_start, of_matter};
 pub(crate) use self::store::{append, append_if_seen};
 
 /// A value that may stand in an entry: an id, a word, a number or a flag; never free text.
@@ -118,6 +119,12 @@ impl Event {
     /// Something happened to the register itself.
     pub fn register(what: What) -> Self {
         Self::on(what, "register", Uuid::nil())
+    }
+
+    /// The same, as part of a matter: whoever may not know of that matter does not see the entry.
+    #[must_use]
+    pub fn within(self, matter: Option<MatterId>) -> Self {
+        Self { matter, ..self }
     }
 
     /// Adds a detail.

@@ -227,3 +227,26 @@ impl Text for LastPolicy {
 pub async fn last_policy_digest(mut conn: &AsyncPgConnection) -> QueryResult<Option<String>> {
     Bare::new(LastPolicy).get_result::<Option<String>>(&mut conn).await.optional().map(Option::flatten)
 }
+
+struct LastStart;
+impl Text for LastStart {
+    const GIVEN: &'static str = "";
+    const SQL: &'static str =
+        "select detail from audit_entries where action = 'server.started' order by at desc, id desc limit 1";
+    type Row = sql::Jsonb;
+}
+
+/// What a server put on record when it started.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+pub struct Start {
+    /// The digest of its settings.
+    pub configuration: String,
+    /// The keys that it used.
+    pub keys: Vec<String>,
+}
+
+/// What the server that started last put on record, for the register itself alone.
+pub async fn last_start(mut conn: &AsyncPgConnection) -> QueryResult<Option<Start>> {
+    let detail: Option<Value> = Bare::new(LastStart).get_result(&mut conn).await.optional()?;
+    Ok(detail.and_then(|detail| serde_json::from_value(detail).ok()))
+}

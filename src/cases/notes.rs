@@ -1,5 +1,7 @@
 //! Internal notes on a case. Written once; a correction is another note.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -8,7 +10,7 @@ use crate::audit::{Event, Seen, What};
 use crate::auth::policy::Action;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-
+use crate::log;
 use crate::values::{CaseId, MatterId, NoteId, UserId, Words};
 
 pub use self::store::of_case;
@@ -27,20 +29,27 @@ pub struct Note {
     pub written_at: DateTime<Utc>,
 }
 
-/// What was done in a case and with its complaints, oldest first: also what was done with a complaint before it joined.
+/// What was done in a case and with its complaints, oldest first, each with its place in the log once it has one: also what was done with a complaint before it joined.
 pub async fn timeline(
     tx: &mut Tx,
     case: CaseId,
     after: Option<(DateTime<Utc>, Uuid)>,
     rows: i64,
-) -> Result<Vec<Seen>> {
+) -> Result<Vec<(Seen, Option<i64>)>> {
     let (matter, joined) = store::matter_of(tx, case).await?.ok_or_else(Error::not_found)?;
     tx.allow(Action::ReadTimeline)?;
     tx.record(Event::case(What::TimelineRead, case, matter));
     // From whom a matter is hidden is for those who may hide it.
     let walls = tx.allow(Action::PutUpWall).is_ok();
     let without: &[&str] = if walls { &[] } else { &[What::WallPutUp.as_str(), What::WallsRead.as_str()] };
-    store::entries(tx, matter, &joined, without, after, rows).await
+    let entries = store::entries(tx, matter, &joined, without, after, rows).await?;
+    let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+    let places: HashMap<_, _> = log::places(tx, &ids).await?.into_iter().collect();
+    let with_place = |entry: Seen| {
+        let place = places.get(&entry.id).copied();
+        (entry, place)
+    };
+    Ok(entries.into_iter().map(with_place).collect())
 }
 
 /// Writes a note.

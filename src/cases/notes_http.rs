@@ -120,6 +120,8 @@ async fn write_note(
 #[derive(Serialize, ToSchema)]
 struct EntryView {
     id: Uuid,
+    /// Its place in the log, from 0; null in the second before it has one.
+    place: Option<i64>,
     /// When it happened.
     at: DateTime<Utc>,
     /// What kind of actor did it: `user`, `reporter`, `public` or `system`.
@@ -139,14 +141,25 @@ struct EntryView {
     detail: serde_json::Value,
 }
 
-impl From<Seen> for EntryView {
-    fn from(seen: Seen) -> Self {
+impl From<(Seen, Option<i64>)> for EntryView {
+    fn from((seen, place): (Seen, Option<i64>)) -> Self {
         let Seen { id, at, actor_kind, actor, action, object_kind, object_id, request_id, detail, .. } = seen;
         // An officer who complained themselves is a reporter like any other: the story of the case does not name them.
         let for_somebody = detail.get("for_somebody").and_then(serde_json::Value::as_bool) == Some(true);
         let own = action == What::ComplaintReceived.as_str() && actor_kind == "user" && !for_somebody;
         let actor = if own { "withheld".to_owned() } else { actor };
-        Self { id: id.uuid(), at, actor_kind, actor, action, object_kind, object_id, request_id, detail }
+        Self {
+            id: id.uuid(),
+            place,
+            at,
+            actor_kind,
+            actor,
+            action,
+            object_kind,
+            object_id,
+            request_id,
+            detail,
+        }
     }
 }
 
@@ -172,7 +185,7 @@ async fn read_timeline(
         "timeline",
         page,
         rows,
-        |entry| (entry.at, entry.id.uuid()),
+        |(entry, _)| (entry.at, entry.id.uuid()),
         EntryView::from,
         &request,
     ))

@@ -13,11 +13,11 @@ use std::error::Error as StdError;
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
-use crate::auth::credentials::{KeyError, NoRandomness, PasswordError, TokenError};
-use crate::config::{Cli, Command};
+use crate::auth::credentials::{KeyError, Keys, NoRandomness, PasswordError, TokenError};
+use crate::config::{Cli, Command, RotateKey, Rotated};
 use crate::db::embedded::Failure;
 use crate::error::{Error, Kind};
-use crate::{http, serve, telemetry};
+use crate::{http, serve, telemetry, witness};
 
 /// Why a command could not do what it was told: one sentence for whoever gave it.
 #[derive(Debug, thiserror::Error)]
@@ -121,12 +121,23 @@ async fn dispatch(command: Command) -> Result<(), Failed> {
         Command::Migrate(arguments) => migrate::run(&arguments.database).await,
         Command::AddUser(arguments) => add_user::run(*arguments).await,
         Command::Import(arguments) => import::run(*arguments).await,
+        Command::RotateKey(arguments) => rotate_key(&arguments),
+        Command::Witness(arguments) => witness::command::run(*arguments).await,
         Command::Openapi(_) => {
             let document = http::openapi().to_yaml();
             let document =
                 document.map_err(|error| Failed::because("the document could not be written", &error))?;
             say(document.trim_end())
         }
+    }
+}
+
+/// Adds a key, and says by what others will know it.
+fn rotate_key(arguments: &RotateKey) -> Result<(), Failed> {
+    let dir = arguments.key_dir.clone().unwrap_or_else(|| arguments.data_dir.join("keys"));
+    match arguments.what {
+        Rotated::Token => say(&format!("The new token key is {}.", Keys::add_token_key(&dir)?)),
+        Rotated::Log => say(&Keys::add_log_key(&dir)?),
     }
 }
 

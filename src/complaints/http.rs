@@ -31,6 +31,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(list_complaints)
         .service(acknowledge_complaint)
         .configure(super::file_http::routes)
+        .configure(super::receipt_http::routes)
         .configure(super::thread_http::routes);
 }
 

@@ -8,6 +8,8 @@ mod file_http;
 mod given_http;
 pub(crate) mod http;
 pub(crate) mod particulars;
+mod receipt;
+mod receipt_http;
 pub(crate) mod store;
 pub mod submission;
 mod submission_http;
@@ -20,7 +22,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::value::RawValue;
 
 use self::submission::Submission;
-use crate::audit::{Event, What};
+use crate::audit::{Event, What, commitment};
 use crate::auth::Role;
 use crate::auth::credentials::codes::{AccessCode, Reference};
 use crate::auth::credentials::keys::Purpose;
@@ -178,6 +180,7 @@ pub(crate) struct New<'a> {
     pub(crate) owner_role: Role,
     pub(crate) policy: String,
     pub(crate) external_ref: Option<&'a str>,
+    pub(crate) salt: [u8; 32],
 }
 
 /// How often another reference is tried when one is taken: of 2^35, two alike are rare even among millions.
@@ -220,10 +223,13 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
             owner_role: first_owner(policy, submission),
             policy: policy_word(policy),
             external_ref: None,
+            salt: commitment::salt().map_err(Error::internal)?,
         };
+        let words = commitment::commit(&new.salt, submission.narrative.as_str());
         let entry = Event::complaint(What::ComplaintReceived, id, MatterId::from(id.uuid()))
+            // The reporter's receipt holds this entry: nothing in it tells what was reported.
+            .with("words", words.as_str())
             .with("channel", submission.channel.as_str())
-            .with("category", submission.category.as_str())
             .with("for_somebody", for_somebody);
         let caller = Caller { about: Some(id), ..caller.clone() };
         let store = async |conn: &_| {

@@ -19,7 +19,7 @@ struct Insert;
 impl Text for Insert {
     const GIVEN: &'static str = "id, reference, submission_id, submission_digest, access_code_digest, channel, language, reported_category, \
          category, priority, flags, department, country, incident_from, incident_precision, anonymity, captured_at, received_at, clock_start, \
-         submitted_by, owner_role, policy, external_ref, narrative, particulars, identities";
+         submitted_by, owner_role, policy, external_ref, narrative, particulars, identities, salt";
     // Complaint and submission in one statement: either both are there or neither is. A repeated submission, and a
     // reference that is taken, store nothing and say so.
     const SQL: &'static str = ", stored as ( \
@@ -30,8 +30,8 @@ impl Text for Insert {
              reported_category, category, priority, flags, department, country, incident_from, incident_precision, anonymity, 'received', \
              captured_at, received_at, clock_start, submitted_by, owner_role, policy, external_ref from given \
          on conflict do nothing returning complaints.id) \
-         insert into submissions (complaint_id, narrative, particulars, identities) \
-         select stored.id, narrative, particulars, identities from given, stored";
+         insert into submissions (complaint_id, narrative, particulars, identities, salt) \
+         select stored.id, narrative, particulars, identities, salt from given, stored";
     type Row = ();
 }
 
@@ -68,6 +68,7 @@ pub(crate) async fn insert(mut conn: &AsyncPgConnection, new: &New<'_>) -> Query
             submission.narrative.as_str().into_sql::<sql::Text>(),
             new.particulars.get().into_sql::<sql::Text>(),
             new.identities.as_ref().map(|json| json.get()).into_sql::<sql::Nullable<sql::Text>>(),
+            new.salt.to_vec().into_sql::<sql::Binary>(),
         ),
     );
     Ok(Fixed::with(Insert, binds).execute(&mut conn).await? == 1)
@@ -122,6 +123,11 @@ pub(super) async fn find(mut conn: &AsyncPgConnection, id: ComplaintId) -> Query
 
 pub(crate) async fn said(mut conn: &AsyncPgConnection, id: ComplaintId) -> QueryResult<Option<Said>> {
     submissions::table.find(id).select(Said::as_select()).first(&mut conn).await.optional()
+}
+
+/// The salt of the commitment to a complaint's words.
+pub(super) async fn salt(mut conn: &AsyncPgConnection, id: ComplaintId) -> QueryResult<Option<Vec<u8>>> {
+    submissions::table.find(id).select(submissions::salt).first(&mut conn).await.optional()
 }
 
 struct Hold;

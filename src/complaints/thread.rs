@@ -122,6 +122,9 @@ pub async fn open(
         };
     let Some(complaint) = found else {
         attempt.failed();
+        // Which reference was tried is not remembered: the same entry for a wrong reference and a wrong code.
+        let event = Event::register(What::ReporterRefused);
+        temwen.db.remember(&system, "reporter.refuse", event).await?;
         return Err(no_thread());
     };
     attempt.succeeded();

@@ -85,6 +85,11 @@ impl Db {
         outcome
     }
 
+    /// Puts something on record that changes nothing else.
+    pub async fn remember(&self, caller: &Caller, name: &'static str, event: Event) -> Result<()> {
+        self.write_at_once(caller, name, event, async |_| Ok(Some(()))).await.map(|_| ())
+    }
+
     /// Runs one `statement` and commits it together with `entry`, in a single round trip.
     ///
     /// The entry is written only if its object can be seen by the caller when the statement is done: this is how a

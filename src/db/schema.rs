@@ -317,7 +317,7 @@ diesel::table! {
         narrative -> Text,
         particulars -> Text,
         identities -> Nullable<Text>,
-        salt -> Nullable<Bytea>,
+        salt -> Bytea,
     }
 }
 

@@ -33,6 +33,7 @@ use self::mapping::{Bound, Mapping, Sheet};
 use self::rejects::Rejects;
 use self::seen::Seen;
 use self::source::{Row, Source};
+use crate::audit::{Event, What};
 use crate::coa::{Policy, Vocabulary};
 use crate::db::Caller;
 use crate::error::{Error, Kind};
@@ -150,6 +151,10 @@ pub async fn run(temwen: &Temwen, options: &Options, progress: &mut Progress) ->
         summary: Summary::default(),
     };
     let bound = bind(&mapping.complaints, &complaints)?;
+    if !options.dry_run {
+        let event = Event::register(What::ImportBegan).with("allegations", options.allegations.is_some());
+        temwen.db.remember(&import.caller, "import.begin", event).await.map_err(Failure::Register)?;
+    }
     let second = allegations.as_ref().map(|source| bind(&mapping.allegations, source)).transpose()?;
     let first = import.file(Which::Complaints, &mut complaints, &bound, progress).await;
     let done = match (first, allegations, second) {
@@ -163,6 +168,9 @@ pub async fn run(temwen: &Temwen, options: &Options, progress: &mut Progress) ->
     import.summary.elapsed = started.elapsed();
     import.summary.dry_run = options.dry_run;
     import.summary.check()?;
+    if !options.dry_run {
+        import.remember_end().await.map_err(Failure::Register)?;
+    }
     Ok(import.summary)
 }
 
@@ -187,6 +195,18 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
+    /// Puts on record what came of it.
+    async fn remember_end(&self) -> crate::Result<()> {
+        let number = |many: u64| i64::try_from(many).unwrap_or(i64::MAX);
+        let Summary { complaints, allegations, ended, .. } = &self.summary;
+        let event = Event::register(What::ImportEnded)
+            .with("complaints", number(complaints.stored))
+            .with("allegations", number(allegations.stored))
+            .with("refused", number(complaints.refused + allegations.refused))
+            .with("whole", *ended == Ended::Whole);
+        self.temwen.db.remember(&self.caller, "import.end", event).await
+    }
+
     /// Takes over one file, batch by batch.
     async fn file(
         &mut self,

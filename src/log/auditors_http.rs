@@ -19,7 +19,7 @@ use crate::http::extract::{Params, SignedIn};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
 use crate::temwen::Temwen;
-use crate::values::EntryId;
+use crate::values::{EntryId, MatterId};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(list_entries).service(read_proof);
@@ -135,11 +135,13 @@ async fn list_entries(
         return Err(Error::fault("action", "is no word of the catalogue of events"));
     }
     let page = Page::parse(&temwen.keys, "audit", limit, after.as_deref())?;
+    // Which matter was looked at is for those to know from whom it is not hidden; so its id stands where the wall looks for
+    // it, and an object's nowhere.
     let entry = Event::register(What::EntriesRead)
+        .within(matter.map(MatterId::from))
         .with_some("actor", actor.as_deref())
         .with_some("action", action.as_deref())
-        .with_some("object", object)
-        .with_some("matter", matter)
+        .with("one_object", object.is_some())
         .with_some("from", from)
         .with_some("to", to);
     let asked = Asked { actor, action, object, matter, from, to };

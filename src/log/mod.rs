@@ -17,7 +17,7 @@ pub mod verify;
 use uuid::Uuid;
 
 pub use self::auditors_store::{Asked, Audited};
-pub use self::store::Checkpoint;
+pub use self::store::{Checkpoint, entries_from};
 use crate::audit::{Event, Seen, What};
 use crate::db::{Caller, Tx};
 use crate::error::{Error, Result};

@@ -11,13 +11,14 @@ use std::collections::BTreeMap;
 use tracing::error;
 
 use super::guard::Guard;
-use super::sequencer_store::{self as store, Growth, StoredHead};
+use super::sequencer_store::{self as store, Growth};
 use crate::audit::leaf::{Change, LONGEST};
 use crate::audit::{Event, Seen, What};
 use crate::db::{Caller, Tx};
 use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
 use crate::tlog::{self, Edge, Head, TileId, record_hash};
+use crate::values::EntryId;
 
 /// How many entries get their places in one transaction.
 const AT_ONCE: i64 = 2_000;
@@ -54,6 +55,16 @@ struct Found {
     sealed: bool,
 }
 
+/// What got its place.
+struct Placed {
+    growth: Growth,
+    edge: Edge,
+    sealed: bool,
+    unsealed: Vec<EntryId>,
+    /// How long the oldest of it waited, in seconds.
+    waited: f64,
+}
+
 impl Sequencer {
     /// A sequencer that keeps to what `guard` remembers.
     pub fn new(guard: Guard) -> Self {
@@ -83,7 +94,9 @@ impl Sequencer {
         let known = self.edge.take();
         let was_sealed = self.sealed;
         let work = async |tx: &mut Tx| {
-            let Some(Found { mut edge, entries, mut sealed }) = find(tx, known, was_sealed).await? else { return Ok(None) };
+            let Some(Found { mut edge, entries, mut sealed }) = find(tx, known, was_sealed).await? else {
+                return Ok(None);
+            };
             let from = edge.size();
             let mut states = BTreeMap::new();
             let mut unsealed = Vec::new();
@@ -113,18 +126,19 @@ impl Sequencer {
                 head: Head { size: edge.size(), root: edge.root().map_err(Error::internal)? },
                 at: tx.now(),
             };
-            Ok(Some((growth, edge, sealed, unsealed)))
+            let oldest = entries.iter().map(|entry| entry.at).min().unwrap_or_else(|| tx.now());
+            let waited = (tx.now() - oldest).as_seconds_f64().max(0.0);
+            Ok(Some(Placed { growth, edge, sealed, unsealed, waited }))
         };
-        let last = async |conn: &_, (growth, ..): &(Growth, Edge, bool, Vec<_>)| store::grow(conn, growth).await;
-        let Some((growth, edge, sealed, unsealed)) = temwen.db.write_log(&caller, work, last).await? else {
-            return Ok(0);
-        };
-        let mut edge = edge;
+        let last = async |conn: &_, placed: &Placed| store::grow(conn, &placed.growth).await;
+        let Some(placed) = temwen.db.write_log(&caller, work, last).await? else { return Ok(0) };
+        let Placed { growth, mut edge, sealed, unsealed, waited } = placed;
         edge.settle();
         self.edge = Some(edge);
         self.sealed = sealed;
         let placed = growth.entries.len();
         metrics::counter!("temwen_log_entries_total").increment(placed as u64);
+        metrics::histogram!("temwen_log_wait_seconds").record(waited);
         for entry in unsealed {
             metrics::counter!("temwen_log_findings_total", "finding" => "unsealed").increment(1);
             error!(entry = %entry, "an entry was found that no server wrote");
@@ -143,8 +157,22 @@ impl Sequencer {
             let (turn, last) = tx
                 .ask(async |conn| futures_util::try_join!(store::take_turn(conn), store::last_head(conn)))
                 .await?;
-            let Some(StoredHead { head, note: None, .. }) = last.filter(|_| turn) else { return Ok(None) };
+            if !turn {
+                return Ok(None);
+            }
+            let (head, note) = last.map_or((Head::EMPTY, None), |last| (last.head, last.note));
+            // Also where there is nothing to sign: a database that was put back must not be taken for one at rest.
             continues(tx, guard, head).await?;
+            if let Some(note) = note {
+                if guard.last() != Some(head) {
+                    // Another node signed it.
+                    guard.remember(head, &note).await?;
+                }
+                return Ok(None);
+            }
+            if head.size == 0 {
+                return Ok(None);
+            }
             let note = tlog::sign(keys.log_origin(), head, keys.log_keys()).map_err(Error::internal)?;
             // Before anybody can see it: what was shown is never forgotten.
             guard.remember(head, &note).await?;
@@ -155,7 +183,7 @@ impl Sequencer {
             Ok(signed) => {
                 self.refused = None;
                 if let Some((size, _)) = &signed {
-                    metrics::gauge!("temwen_log_size").set(*size as f64);
+                    metrics::counter!("temwen_log_size").absolute(*size);
                 }
                 Ok(signed.map(|(size, _)| size))
             }
@@ -178,7 +206,11 @@ impl Sequencer {
 async fn find(tx: &mut Tx, known: Option<Edge>, sealed: bool) -> Result<Option<Found>> {
     let (turn, last, entries) = tx
         .ask(async |conn| {
-            futures_util::try_join!(store::take_turn(conn), store::last_head(conn), store::queue(conn, AT_ONCE))
+            futures_util::try_join!(
+                store::take_turn(conn),
+                store::last_head(conn),
+                store::queue(conn, AT_ONCE)
+            )
         })
         .await?;
     if !turn || entries.is_empty() {
@@ -212,7 +244,7 @@ async fn edge_at(tx: &mut Tx, size: u64) -> Result<Edge> {
 
 /// Refuses a head that does not continue what this node signed last.
 async fn continues(tx: &mut Tx, guard: &Guard, head: Head) -> Result<()> {
-    let Some(last) = guard.last() else { return Ok(()) };
+    let Some(last) = guard.last().filter(|last| *last != head) else { return Ok(()) };
     if head.size < last.size {
         return Err(Error::new(
             Kind::WrongMoment,
@@ -229,9 +261,5 @@ async fn continues(tx: &mut Tx, guard: &Guard, head: Head) -> Result<()> {
 }
 
 async fn remember(temwen: &Temwen, event: Event) -> Result<()> {
-    let record = async |tx: &mut Tx| {
-        tx.record(event);
-        Ok(())
-    };
-    temwen.db.write(&Caller::system(NAME), "log.remember", record).await
+    temwen.db.remember(&Caller::system(NAME), "log.remember", event).await
 }

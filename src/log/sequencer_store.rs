@@ -10,7 +10,7 @@ use futures_util::try_join;
 use uuid::Uuid;
 
 use crate::audit::Seen;
-use crate::db::schema::{audit_entries, log_heads, log_queue, log_tiles};
+use crate::db::schema::{audit_entries, log_heads, log_queue};
 use crate::db::statement::{Bare, Fixed, Text};
 use crate::tlog::{Hash, Head, TileId};
 
@@ -19,8 +19,6 @@ use crate::tlog::{Hash, Head, TileId};
 pub(crate) struct StoredHead {
     /// Size and root.
     pub(crate) head: Head,
-    /// When it was made.
-    pub(crate) at: DateTime<Utc>,
     /// The signed checkpoint, once there is one.
     pub(crate) note: Option<String>,
 }
@@ -38,33 +36,21 @@ pub(crate) async fn take_turn(mut conn: &AsyncPgConnection) -> QueryResult<bool>
     Bare::new(TakeTurn).get_result(&mut conn).await
 }
 
-type HeadRow = (i64, Vec<u8>, DateTime<Utc>, Option<String>);
+type HeadRow = (i64, Vec<u8>, Option<String>);
 
 fn stored(row: HeadRow) -> QueryResult<StoredHead> {
-    let (size, root, at, note) = row;
+    let (size, root, note) = row;
     let unreadable = || diesel::result::Error::DeserializationError("a head of the log is damaged".into());
     let root = Hash(root.try_into().map_err(|_| unreadable())?);
     let size = u64::try_from(size).map_err(|_| unreadable())?;
-    Ok(StoredHead { head: Head { size, root }, at, note })
+    Ok(StoredHead { head: Head { size, root }, note })
 }
 
 /// The largest head, signed or not.
 pub(crate) async fn last_head(mut conn: &AsyncPgConnection) -> QueryResult<Option<StoredHead>> {
     let row: Option<HeadRow> = log_heads::table
         .order(log_heads::size.desc())
-        .select((log_heads::size, log_heads::root, log_heads::at, log_heads::note))
-        .first(&mut conn)
-        .await
-        .optional()?;
-    row.map(stored).transpose()
-}
-
-/// The largest head that is signed.
-pub(crate) async fn last_signed(mut conn: &AsyncPgConnection) -> QueryResult<Option<StoredHead>> {
-    let row: Option<HeadRow> = log_heads::table
-        .filter(log_heads::note.is_not_null())
-        .order(log_heads::size.desc())
-        .select((log_heads::size, log_heads::root, log_heads::at, log_heads::note))
+        .select((log_heads::size, log_heads::root, log_heads::note))
         .first(&mut conn)
         .await
         .optional()?;
@@ -96,10 +82,8 @@ pub(crate) async fn tiles(
     wanted: &[TileId],
 ) -> QueryResult<Vec<(TileId, Vec<u8>)>> {
     let (levels, indexes) = columns(wanted.iter());
-    let binds = (
-        levels.into_sql::<sql::Array<sql::SmallInt>>(),
-        indexes.into_sql::<sql::Array<sql::BigInt>>(),
-    );
+    let binds =
+        (levels.into_sql::<sql::Array<sql::SmallInt>>(), indexes.into_sql::<sql::Array<sql::BigInt>>());
     let rows: Vec<(i16, i64, Vec<u8>)> = Fixed::with(Tiles, binds).load(&mut conn).await?;
     Ok(rows
         .into_iter()
@@ -107,16 +91,6 @@ pub(crate) async fn tiles(
             Some((TileId { level: level.try_into().ok()?, index: index.try_into().ok()? }, hashes))
         })
         .collect())
-}
-
-/// One tile, if it is there.
-pub(crate) async fn tile(mut conn: &AsyncPgConnection, level: u8, index: i64) -> QueryResult<Option<Vec<u8>>> {
-    log_tiles::table
-        .find((i16::from(level), index))
-        .select(log_tiles::hashes)
-        .first(&mut conn)
-        .await
-        .optional()
 }
 
 fn columns<'a>(tiles: impl Iterator<Item = &'a TileId>) -> (Vec<i16>, Vec<i64>) {
@@ -151,7 +125,8 @@ impl Text for GivePlaces {
 struct LeaveQueue;
 impl Text for LeaveQueue {
     const GIVEN: &'static str = "entries, nothing";
-    const SQL: &'static str = " delete from log_queue where entry_id = any ((select entries from given)::uuid[])";
+    const SQL: &'static str =
+        " delete from log_queue where entry_id = any ((select entries from given)::uuid[])";
     type Row = ();
 }
 
@@ -192,12 +167,13 @@ pub(crate) async fn grow(conn: &AsyncPgConnection, growth: &Growth) -> QueryResu
         places.push(*place);
         states.push(state.as_str());
     }
-    let (mut a, mut b, mut c, mut d, mut e) = (conn, conn, conn, conn, conn);
+    let mut each = [conn; 5];
+    let [first, second, third, fourth, fifth] = each.each_mut();
     let ids_of = |entries: &[Uuid]| entries.to_vec().into_sql::<sql::Array<sql::Uuid>>();
     try_join!(
         Fixed::with(GivePlaces, (ids_of(&growth.entries), growth.from.into_sql::<sql::BigInt>()))
-            .execute(&mut a),
-        Fixed::with(LeaveQueue, (ids_of(&growth.entries), 0.into_sql::<sql::Integer>())).execute(&mut b),
+            .execute(first),
+        Fixed::with(LeaveQueue, (ids_of(&growth.entries), 0.into_sql::<sql::Integer>())).execute(second),
         Fixed::with(
             GrowTiles,
             (
@@ -206,7 +182,7 @@ pub(crate) async fn grow(conn: &AsyncPgConnection, growth: &Growth) -> QueryResu
                 contents.into_sql::<sql::Array<sql::Binary>>(),
             )
         )
-        .execute(&mut c),
+        .execute(third),
         Fixed::with(
             KeepStates,
             (
@@ -216,7 +192,7 @@ pub(crate) async fn grow(conn: &AsyncPgConnection, growth: &Growth) -> QueryResu
                 states.into_sql::<sql::Array<sql::Text>>(),
             )
         )
-        .execute(&mut d),
+        .execute(fourth),
         Fixed::with(
             AddHead,
             (
@@ -225,7 +201,7 @@ pub(crate) async fn grow(conn: &AsyncPgConnection, growth: &Growth) -> QueryResu
                 growth.at.into_sql::<sql::Timestamptz>()
             )
         )
-        .execute(&mut e),
+        .execute(fifth),
     )?;
     Ok(())
 }
@@ -233,7 +209,8 @@ pub(crate) async fn grow(conn: &AsyncPgConnection, growth: &Growth) -> QueryResu
 struct Sign;
 impl Text for Sign {
     const GIVEN: &'static str = "signed, of_size";
-    const SQL: &'static str = " update log_heads set note = signed from given where size = of_size and note is null";
+    const SQL: &'static str =
+        " update log_heads set note = signed from given where size = of_size and note is null";
     type Row = ();
 }
 
@@ -250,8 +227,7 @@ pub(crate) async fn sign(mut conn: &AsyncPgConnection, size: u64, note: &str) ->
 struct Sealed;
 impl Text for Sealed {
     const GIVEN: &'static str = "";
-    const SQL: &'static str =
-        "select exists (select from audit_entries e where e.seal is not null and exists (select from log_places p where p.entry_id = e.id))";
+    const SQL: &'static str = "select exists (select from audit_entries e where e.seal is not null and exists (select from log_places p where p.entry_id = e.id))";
     type Row = sql::Bool;
 }
 

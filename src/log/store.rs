@@ -146,11 +146,7 @@ pub(super) async fn first_about(
 }
 
 /// The entries at `limit` places from `from` on, as far as the caller may know of them.
-pub(super) async fn entries_from(
-    mut conn: &AsyncPgConnection,
-    from: i64,
-    limit: i64,
-) -> QueryResult<Vec<Placed>> {
+pub async fn entries_from(mut conn: &AsyncPgConnection, from: i64, limit: i64) -> QueryResult<Vec<Placed>> {
     log_places::table
         .inner_join(audit_entries::table.on(audit_entries::id.eq(log_places::entry_id)))
         .filter(log_places::place.ge(from).and(log_places::place.lt(from.saturating_add(limit))))

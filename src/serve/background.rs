@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::rt::task::JoinHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
@@ -18,8 +19,11 @@ use crate::db::embedded::PrivatePostgres;
 use crate::db::{Caller, Tx, first_answers};
 use crate::deadlines;
 use crate::error::{Error, Kind, Result};
+use crate::log::sequencer::Sequencer;
 use crate::temwen::Temwen;
 
+/// A checkpoint is at most a second behind: half of that is for writing and signing it.
+const OFTEN: Duration = Duration::from_millis(250);
 const EVERY_SECOND: Duration = Duration::from_secs(1);
 const EVERY_FIVE_SECONDS: Duration = Duration::from_secs(5);
 const EVERY_MINUTE: Duration = Duration::from_mins(1);
@@ -33,6 +37,7 @@ pub(super) struct Background(Vec<JoinHandle<()>>);
 /// Begins.
 pub(super) fn start(
     temwen: &Temwen,
+    sequencer: &Arc<Mutex<Sequencer>>,
     postgres: Option<Arc<PrivatePostgres>>,
     numbers: Option<PrometheusHandle>,
     stop: &Stop,
@@ -44,6 +49,11 @@ pub(super) fn start(
             blocking(move || postgres.ensure_running())
         }));
     }
+    let of = (temwen.clone(), Arc::clone(sequencer));
+    all.push(again("log.sequence", OFTEN, stop, move || {
+        let (temwen, sequencer) = of.clone();
+        async move { sequencer.lock().await.step(&temwen).await }
+    }));
     let of = temwen.clone();
     all.push(again("deadlines.escalate", EVERY_FIVE_SECONDS, stop, move || {
         let temwen = of.clone();

@@ -6,6 +6,7 @@
 
 mod background;
 mod signals;
+mod started;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,14 +18,15 @@ use actix_web::http::KeepAlive;
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Mutex as AsyncMutex;
 
 use self::signals::Stop;
-use crate::audit::{self, Event, What};
 use crate::commands::opened::{Opened, Use, blocking, given};
 use crate::commands::{Failed, say};
 use crate::config::Serve;
-use crate::db::Caller;
 use crate::db::embedded::lock_for_serving;
+use crate::log::guard::Guard;
+use crate::log::sequencer::Sequencer;
 use crate::temwen::Temwen;
 use crate::{demo, http, telemetry};
 
@@ -35,7 +37,7 @@ const REQUEST_HEAD: Duration = Duration::from_secs(15);
 /// How long a connection without a request is kept: longer than the proxies in use keep theirs.
 const IDLE: Duration = Duration::from_secs(75);
 /// Connections of the background's own pool, so that no flood of requests holds up a clock.
-const FOR_BACKGROUND: usize = 2;
+const FOR_BACKGROUND: usize = 4;
 
 /// Serves until told to stop.
 pub async fn run(settings: Serve) -> Result<(), Failed> {
@@ -81,7 +83,10 @@ struct Doors {
 
 async fn serve(opened: &Opened, settings: &Serve, doors: Doors, mut stop: Stop) -> Result<(), Failed> {
     let backstage = opened.temwen(FOR_BACKGROUND)?;
-    remember_policy(&backstage).await?;
+    started::remember(&backstage, settings).await?;
+    let guard = Guard::open(&settings.database.key_dir(), &backstage.keys.log_verifiers())
+        .map_err(|error| Failed::because("what was signed last is not known", &error))?;
+    let sequencer = Arc::new(AsyncMutex::new(Sequencer::new(guard)));
     let demo = if settings.demo { Some(demo::prepare(&backstage).await?) } else { None };
 
     let address = doors
@@ -97,6 +102,7 @@ async fn serve(opened: &Opened, settings: &Serve, doors: Doors, mut stop: Stop) 
     let postgres = opened.private.as_ref().map(|private| Arc::clone(&private.postgres));
     let background = background::start(
         &backstage,
+        &sequencer,
         postgres,
         counted.as_ref().map(|counted| counted.numbers.clone()),
         &stop,
@@ -127,6 +133,14 @@ async fn serve(opened: &Opened, settings: &Serve, doors: Doors, mut stop: Stop) 
         counted.handle.stop(false).await;
     }
     background.end().await;
+    // The last entries get their places: whoever looks at the log now sees that the server stopped in good order.
+    let last = async {
+        started::remember_end(&backstage).await?;
+        sequencer.lock().await.step(&backstage).await
+    };
+    if let Err(error) = last.await {
+        tracing::warn!(error = %error, "the end is not on record");
+    }
     ended.map_err(|error| Failed::because("the server ended by itself", &error))
 }
 
@@ -200,25 +214,4 @@ fn serve_metrics(listener: TcpListener) -> Result<Counted, Failed> {
     let handle = server.handle();
     actix_web::rt::spawn(server);
     Ok(Counted { address, handle, numbers })
-}
-
-/// Puts the policy in force on record, if it is another than last time.
-async fn remember_policy(temwen: &Temwen) -> Result<(), Failed> {
-    let caller = Caller::system("policy");
-    let last = temwen.db.read(&caller, async |conn| audit::last_policy_digest(conn).await).await?;
-    let policy = &temwen.policy;
-    if last.as_deref() == Some(policy.digest.as_str()) {
-        return Ok(());
-    }
-    let entry = Event::register(What::PolicyTookEffect)
-        .with("id", policy.id.as_str())
-        .with("version", policy.version.as_str())
-        .with("digest", policy.digest.as_str());
-    let took_effect = async |tx: &mut crate::db::Tx| {
-        tx.record(entry);
-        Ok(())
-    };
-    temwen.db.write(&caller, "policy.take_effect", took_effect).await?;
-    tracing::info!(id = policy.id, version = policy.version, "a policy took effect");
-    Ok(())
 }

@@ -93,7 +93,7 @@ fn every_small_tree_is_that_of_the_model() {
 
 #[test]
 fn larger_trees_are_those_of_the_model() {
-    for size in [65_535, 65_536, 65_537, 70_000] {
+    for size in [65_536, 65_537, 70_000] {
         let (tiles, root, model) = grown(size);
         let some = [0, 255, 256, 65_279, 65_534, size / 2, size - 1];
         same_as_model(&tiles, root, &model, &some, &[1, 255, 256, 257, 65_534, size - 1]);

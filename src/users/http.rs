@@ -10,6 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{NewUser, Rights, User, UserChange, sessions};
+use crate::audit::{Event, What};
 use crate::auth::policy::{self, Action};
 use crate::auth::{Role, Seat};
 use crate::coa::Vocabulary;
@@ -95,10 +96,9 @@ async fn list_users(
     allow(&caller, Action::ReadUsers)?;
     let ListUsers { role, active, limit, after } = query.0;
     let page = Page::parse(&temwen.keys, "users", limit, after.as_deref())?;
-    let rows = temwen
-        .db
-        .read(&caller.0, async |conn| super::list(conn, role, active, page.after, page.rows()).await)
-        .await?;
+    let read = async |conn: &_| super::list(conn, role, active, page.after, page.rows()).await.map(Some);
+    let event = Event::register(What::UsersRead);
+    let rows = temwen.db.read_recorded(&caller.0, "users.list", event, read).await?.unwrap_or_default();
     Ok(page::answer(
         &temwen.keys,
         "users",

@@ -211,5 +211,6 @@ pub async fn read_one(
     caller: &crate::db::Caller,
     id: UserId,
 ) -> Result<Option<User>> {
-    temwen.db.read(caller, async |conn| store::read(conn, id).await).await
+    let event = Event::user(What::UsersRead, id);
+    temwen.db.read_recorded(caller, "users.read", event, async |conn| store::read(conn, id).await).await
 }

@@ -22,6 +22,8 @@ use temwen::auth::{Role, Seat};
 use temwen::coa::{Policy, Texts};
 use temwen::db::embedded::{self, Options, PrivatePostgres};
 use temwen::db::{Caller as By, Connect, Db, Server, migrate};
+use temwen::log::guard::Guard;
+use temwen::log::sequencer::{Sequencer, Step};
 use temwen::temwen::{Clock, Front, Shared};
 use temwen::users::{self, NewUser, Rights};
 use temwen::values::{Email, Line, UserId};
@@ -251,6 +253,13 @@ impl TestApp {
         rows.into_iter().map(|row| row.row).collect()
     }
 
+    /// Gives everything that waits its place in the log, and signs it.
+    pub async fn sequence(&self) -> Step {
+        let step = Sequencer::new(Guard::in_memory()).step(&self.temwen).await.unwrap();
+        assert_eq!(self.count("select from log_queue").await, 0);
+        step
+    }
+
     /// The number that a query counts.
     pub async fn count(&self, sql: &str) -> i64 {
         self.rows(&format!("select count(*) as n from ({sql}) c")).await[0]["n"].as_i64().unwrap()
@@ -291,6 +300,15 @@ impl Caller<'_> {
             Some(token) => request.insert_header(("Authorization", format!("Bearer {token}"))),
             None => request,
         }
+    }
+
+    /// What an address answers, as bytes, with what it says of how long they may be kept.
+    pub async fn raw(&self, path: &str) -> (String, Vec<u8>) {
+        let response = (self.app.answering)(self.request(Method::GET, path).to_request()).await;
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        assert_eq!(response.headers().get("content-type").unwrap(), "application/octet-stream");
+        let keep = response.headers().get("cache-control").unwrap().to_str().unwrap().to_owned();
+        (keep, to_bytes(response.into_body()).await.unwrap().to_vec())
     }
 
     pub async fn send(&self, request: TestRequest) -> Answer {
@@ -371,6 +389,27 @@ pub async fn database() -> Connect {
         .await
         .unwrap();
     connect(&name, false)
+}
+
+impl TestApp {
+    /// This Temwen as it is now, on a database of its own: what a backup would bring back.
+    pub async fn copy(&self) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let (of, name) = (&self.connect.database, format!("copy_{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let mut admin = connect("postgres", true).open().await.unwrap();
+        // Postgres copies only what nobody uses; the pool opens other connections afterwards.
+        let sql =
+            format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{of}'");
+        admin.batch_execute(&sql).await.unwrap();
+        admin
+            .batch_execute(&format!("create database {name} template {of} strategy file_copy"))
+            .await
+            .unwrap();
+        let copy = Self::on(connect(&name, false), Made::default()).await;
+        *copy.now.lock().unwrap() = *self.now.lock().unwrap();
+        copy.accounts.store(1000, Ordering::Relaxed);
+        copy
+    }
 }
 
 /// A database without anything in it.

@@ -279,6 +279,10 @@ impl<'a> World<'a> {
             }
             "read_own_complaint" => me.get("/v1/reporter/complaint").await,
             "list_own_messages" => me.get("/v1/reporter/messages").await,
+            "fetch_receipt" => {
+                self.app.sequence().await;
+                me.get("/v1/reporter/receipt").await
+            }
             "write_as_reporter" => {
                 me.post("/v1/reporter/messages", json!({"text": "I remember more."})).await
             }
@@ -367,6 +371,31 @@ impl<'a> World<'a> {
                 let proposal = self.proposal(&matter).await;
                 let body = json!({"approve": true, "reason": "I agree."});
                 me.post_seen(&format!("/v1/proposals/{proposal}/decision"), 1, body).await
+            }
+
+            "read_checkpoint"
+            | "read_key"
+            | "read_tile"
+            | "read_bundle"
+            | "read_bundle_among_tiles"
+            | "list_entries"
+            | "read_proof"
+            | "export_entries" => {
+                if self.app.count("select from log_places").await == 0 {
+                    self.app.sequence().await;
+                }
+                let entry = self.first("select entry_id as id from log_places where place = 0").await;
+                let path = match operation {
+                    "read_checkpoint" => "/v1/log/checkpoint".to_owned(),
+                    "read_key" => "/v1/log/key".to_owned(),
+                    "read_tile" => "/v1/log/tile/0/000.p/1".to_owned(),
+                    "read_bundle" => "/v1/log/entries/000.p/1".to_owned(),
+                    "read_bundle_among_tiles" => "/v1/log/tile/entries/000.p/1".to_owned(),
+                    "list_entries" => "/v1/audit/entries".to_owned(),
+                    "export_entries" => "/v1/audit/export".to_owned(),
+                    _ => format!("/v1/audit/entries/{entry}/proof"),
+                };
+                me.get(&path).await
             }
 
             "sign_in" => {
@@ -505,7 +534,7 @@ fn page(matrix: &Matrix) -> String {
 
 /// The operations that a role may do, without those that everybody with an account may.
 fn allowed(matrix: &Matrix, role: Role) -> BTreeSet<&str> {
-    let everybodys = ["register", "sessions", "reporter"];
+    let everybodys = ["register", "sessions", "reporter", "log"];
     matrix
         .iter()
         .filter(|(operation, row)| {
@@ -545,6 +574,9 @@ async fn docs_permissions_md_says_who_may_do_what() {
             "ready",
             "token_keys",
             "read_policy",
+            "read_checkpoint",
+            "read_key",
+            "read_tile",
             "submit_complaint",
             "open_thread",
             "sign_in",
@@ -554,7 +586,8 @@ async fn docs_permissions_md_says_who_may_do_what() {
     // Whoever keeps accounts, checks the record or counts works on nothing.
     let accounts = BTreeSet::from(["list_users", "add_user", "read_user", "change_user", "deactivate_user"]);
     assert_eq!(allowed(&matrix, Role::Administrator), accounts);
-    assert_eq!(allowed(&matrix, Role::Auditor), BTreeSet::new());
+    let checking = BTreeSet::from(["list_entries", "read_proof", "export_entries"]);
+    assert_eq!(allowed(&matrix, Role::Auditor), checking);
     assert_eq!(allowed(&matrix, Role::StatisticsOfficer), BTreeSet::new());
     let keeping = BTreeSet::from(["add_user", "change_user", "deactivate_user"]);
     for &role in Role::ALL.iter().filter(|role| **role != Role::Administrator) {

@@ -58,7 +58,9 @@ pub enum KeyError {
         wanted: String,
     },
     /// The name is none that a log can have.
-    #[error("a log cannot be called {0}: its name (--log-origin) has no spaces and no plus sign, such as register.example/v1/log")]
+    #[error(
+        "a log cannot be called {0}: its name (--log-origin) has no spaces and no plus sign, such as register.example/v1/log"
+    )]
     LogName(String),
     /// The file holds something else than a key.
     #[error("{} does not hold a key of its kind", .0.display())]

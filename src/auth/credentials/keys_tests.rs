@@ -20,10 +20,8 @@ fn keys_are_made_once_for_the_owner_alone_and_read_ever_after() {
     assert_eq!(kids(&first), kids(&second));
     assert_eq!(first.digest(Purpose::Cursor, &[b"x"]), second.digest(Purpose::Cursor, &[b"x"]));
     assert_eq!(mode(&dir), 0o700);
-    let mut names: Vec<_> = fs::read_dir(&dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, ["intake.key", "log-0001.key", "token-0001.key"]);
     assert!(names.iter().all(|name| mode(&dir.join(name)) == 0o600));

@@ -30,7 +30,7 @@ pub use tokens::{Claims, Kind, TokenError, Tokens};
 pub struct NoRandomness;
 
 /// As many random bytes as asked for.
-fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
     Ok(bytes)
