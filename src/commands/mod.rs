@@ -8,6 +8,7 @@ pub mod import;
 mod migrate;
 pub mod opened;
 pub mod verify_log;
+pub mod verify_log_inside;
 pub mod verify_receipt;
 
 use std::error::Error as StdError;

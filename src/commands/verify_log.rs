@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::SecretString;
 
+use super::verify_log_inside::{self, Inside};
 use super::{Failed, say};
 use crate::config::Database;
 use crate::outside::Verdict;
@@ -30,11 +31,12 @@ pub struct Arguments {
     /// Look from outside: the log's address, or a folder with a copy of what it serves. Default: look from inside
     #[arg(long, value_name = "URL", requires = "key")]
     pub url: Option<String>,
-    /// The log's public key: the line itself, or a file that holds one or more of them; may be repeated
-    #[arg(long, value_name = "KEY", requires = "url")]
+    /// The log's public key: the line itself, or a file that holds one or more of them; may be repeated. Default: from
+    /// inside, those of the key directory
+    #[arg(long, value_name = "KEY")]
     pub key: Vec<String>,
     /// A checkpoint of this log that you kept: all that it had then must still be there. Default: not compared
-    #[arg(long, value_name = "FILE", requires = "url")]
+    #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
     /// Write the log's checkpoint to this file, if all is well. Default: not written
     #[arg(long, value_name = "FILE", requires = "url")]
@@ -75,13 +77,26 @@ impl Arguments {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     match arguments.side() {
         Side::Outside(url) => outside(url, &arguments).await,
-        Side::Inside(database) => inside(database).await,
+        Side::Inside(database) => inside(database, &arguments).await,
     }
 }
 
-#[expect(clippy::unused_async, reason = "looking from inside asks the database")]
-async fn inside(_database: &Database) -> Result<(), Failed> {
-    Err(unchecked("looking from inside is not built yet: give --url and --key"))
+async fn inside(database: &Database, arguments: &Arguments) -> Result<(), Failed> {
+    let keys = if arguments.key.is_empty() {
+        Vec::new()
+    } else {
+        Trust::of(&arguments.key, &[], 0).map_err(unchecked)?.logs
+    };
+    let checkpoints: Vec<PathBuf> = arguments.checkpoint.iter().cloned().collect();
+    let looked =
+        verify_log_inside::inside(&Inside { database, checkpoints: &checkpoints, keys: &keys }).await;
+    match looked {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            Err(Failed::new("the register is not what its log says").with_code(Verdict::Tampered.exit_code()))
+        }
+        Err(failed) => Err(failed.with_code(Verdict::Unchecked.exit_code())),
+    }
 }
 
 async fn outside(url: &str, arguments: &Arguments) -> Result<(), Failed> {

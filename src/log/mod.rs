@@ -10,7 +10,9 @@ pub mod guard;
 pub mod http;
 pub mod sequencer;
 mod sequencer_store;
+
 mod store;
+pub mod verify;
 
 use uuid::Uuid;
 
