@@ -176,7 +176,7 @@ impl Server {
         let body = json!({ "reference": receipt["reference"], "access_code": receipt["access_code"] });
         let (status, opened) = self.ask("POST", "/v1/reporter/sessions", &body);
         assert_eq!(status, 201, "{opened}");
-        let token = opened["access_token"].as_str().unwrap();
+        let token = opened.get("access_token").and_then(Value::as_str).unwrap();
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let address = &self.address;
