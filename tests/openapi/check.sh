@@ -13,7 +13,7 @@ cd "$work"
 # The linters tell nobody what they lint.
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 
-cp "$here"/{package.json,package-lock.json,.npmrc,redocly.yaml,.spectral.yaml,client.ts,client.py,requirements.txt} .
+cp "$here"/{package.json,package-lock.json,.npmrc,redocly.yaml,.spectral.yaml,client.ts,client.py,python.yaml,requirements.txt} .
 if ! cmp -s package-lock.json node_modules/.of-this-lock; then
     npm ci --silent --ignore-scripts --cache "$root/target/npm-cache" </dev/null
     cp package-lock.json node_modules/.of-this-lock
@@ -41,7 +41,7 @@ cp client.ts typescript/
 echo "Python: a client of which every module can be imported"
 rm -rf python && mkdir python
 # The generator tidies up what it made with ruff, which it looks for in the path.
-PATH=$work/venv/bin:$PATH venv/bin/python -m openapi_python_client generate --path "$document" --fail-on-warning --meta none \
+PATH=$work/venv/bin:$PATH venv/bin/python -m openapi_python_client generate --path "$document" --fail-on-warning --meta none --config python.yaml \
     --output-path python/temwen_client >python/generated.log 2>&1 || { cat python/generated.log; exit 1; }
 operations=$(grep -c '^      operationId: ' "$document")
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=python venv/bin/python client.py "$operations"
