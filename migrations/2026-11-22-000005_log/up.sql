@@ -54,23 +54,32 @@ begin
     elsif cardinality(objects) = 1 then
         return query select 1::bigint, array(select substr(line, 38) from string_to_table(noted, E'\n') as line);
     else
+        -- Of several entries about one object, each takes 300, and the last takes the rest. What is about no entry's object goes
+        -- to all entries alike, from the first on.
         return query
-            select coalesce(first.ordinal, 1), array_agg(substr(line, 38) order by place)
-            from string_to_table(noted, E'\n') with ordinality as noted_lines (line, place)
-            left join (select id, min(o.ordinal) as ordinal from unnest(objects) with ordinality as o (id, ordinal) group by id) as first
-                on first.id = left(line, 36)::uuid
-            group by 1;
+            with about as (
+                select o.id, array_agg(o.ordinal order by o.ordinal) as entries from unnest(objects) with ordinality as o (id, ordinal) group by o.id
+            ), lines as (
+                select substr(line, 38) as change, place, about.entries,
+                    row_number() over (partition by about.id order by place) - 1 as number
+                from string_to_table(noted, E'\n') with ordinality as noted_lines (line, place)
+                left join about on about.id = left(line, 36)::uuid
+            )
+            select coalesce(entries[least(number / 300 + 1, cardinality(entries))], least(number / 300 + 1, cardinality(objects))),
+                array_agg(change order by place)
+            from lines group by 1;
     end if;
 end
 $$;
-comment on function entry_changes is 'What this transaction noted, shared out: each note goes to the first entry about its object, and the rest to the first of all.';
+comment on function entry_changes is 'What this transaction noted, shared out: each note goes to the first entry about its object that has room, and the rest to the first of all.';
 
 -- Entries ----------------------------------------------------------------------------------------------------------
 
 alter table audit_entries
     add column salt uuid not null default gen_random_uuid(),
     add column seal bytea constraint audit_entries_seal_whole check (octet_length(seal) = 32),
-    add column changes text[] not null default '{}' constraint audit_entries_fit_a_leaf check (cardinality(changes) <= 250);
+    add column changes text[] not null default '{}' constraint audit_entries_fit_a_leaf
+        check (octet_length(array_to_string(changes, '')) + 40 * cardinality(changes) + octet_length(detail::text) <= 63000);
 comment on column audit_entries.salt is 'Random: makes the leaf hash tell nothing to whoever does not hold the entry.';
 comment on column audit_entries.seal is 'HMAC-SHA-256 under a key that the database does not hold: an entry that the server did not write has none. Null before the log began.';
 comment on column audit_entries.changes is 'Table, key and SHA-256 of the canonical form (RFC 8785) of each row that was changed, as it is then.';

@@ -9,8 +9,6 @@ use uuid::Uuid;
 
 /// The version of the form.
 const VERSION: u8 = 1;
-/// The longest leaf that an entry bundle can hold (c2sp.org/tlog-tiles: a length of 16 bits).
-pub const LONGEST: usize = 65_535;
 
 /// What the server itself says in an entry, as it writes it.
 #[derive(Debug, Clone, Copy)]

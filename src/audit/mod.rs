@@ -20,6 +20,9 @@ pub use self::catalogue::What;
 pub use self::store::{Seen, Start, last_policy_digest, last_start, of_matter};
 pub(crate) use self::store::{append, append_if_seen};
 
+/// How many changed rows an entry takes before the next entry about the same object takes over; the rest stays with the last.
+pub const MOST_CHANGES: usize = 300;
+
 /// A value that may stand in an entry: an id, a word, a number or a flag; never free text.
 #[derive(Debug, Clone)]
 pub struct Detail(Value);

@@ -7,7 +7,7 @@ use super::allegation_row::{Content, Taken};
 use super::allegations_store::{self as store, Known, Raised};
 use super::complaints::desk;
 use super::{Seen, Verdict};
-use crate::audit::{Event, What};
+use crate::audit::{self, Event, What};
 use crate::auth::policy::Action;
 use crate::coa::Policy;
 use crate::db::{Caller, Tx};
@@ -89,8 +89,11 @@ async fn store_batch(tx: &mut Tx, policy: &Policy, wanted: &[(&Known, &Content)]
         }
     }
     for (known, contents) in of_case.values() {
-        let count = i64::try_from(contents.len()).unwrap_or(i64::MAX);
-        tx.record(Event::case(What::AllegationsAdded, known.case, known.matter).with("count", count));
+        // An entry holds the states of some hundred rows; a case with more has more entries.
+        for some in contents.chunks(audit::MOST_CHANGES) {
+            let count = i64::try_from(some.len()).unwrap_or(i64::MAX);
+            tx.record(Event::case(What::AllegationsAdded, known.case, known.matter).with("count", count));
+        }
     }
     Ok(())
 }

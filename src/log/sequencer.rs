@@ -12,7 +12,7 @@ use tracing::error;
 
 use super::guard::Guard;
 use super::sequencer_store::{self as store, Growth};
-use crate::audit::leaf::{Change, LONGEST};
+use crate::audit::leaf::Change;
 use crate::audit::{Event, Seen, What};
 use crate::db::{Caller, Tx};
 use crate::error::{Error, Kind, Result};
@@ -102,9 +102,6 @@ impl Sequencer {
             let mut unsealed = Vec::new();
             for (place, entry) in (from..).zip(&entries) {
                 let leaf = entry.leaf();
-                if leaf.len() > LONGEST {
-                    return Err(Error::internal("an entry is longer than a leaf can be"));
-                }
                 edge.push(record_hash(leaf.as_bytes())).map_err(Error::internal)?;
                 let place = i64::try_from(place).unwrap_or(i64::MAX);
                 for line in &entry.changes {

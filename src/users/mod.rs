@@ -205,7 +205,16 @@ pub(crate) fn seen_is_current(seen: i32, current: i32) -> Result<()> {
     if seen == current { Ok(()) } else { Err(Error::new(Kind::Stale, "it was changed since you read it")) }
 }
 
-/// Reads an account, for its owner or an administrator.
+/// Reads the caller's own account.
+pub async fn read_own(
+    temwen: &crate::Temwen,
+    caller: &crate::db::Caller,
+    id: UserId,
+) -> Result<Option<User>> {
+    temwen.db.read(caller, async |conn| store::read(conn, id).await).await
+}
+
+/// Reads somebody's account, for whoever may; that it was read is recorded.
 pub async fn read_one(
     temwen: &crate::Temwen,
     caller: &crate::db::Caller,

@@ -225,16 +225,19 @@ pub async fn own(temwen: &Temwen, caller: &Caller) -> Result<Vec<Session>> {
 /// Ends one session of the caller's own.
 pub async fn end_own(tx: &mut Tx, session: SessionId, why: Ended) -> Result<()> {
     let user = tx.actor().user().ok_or_else(over)?;
-    if store::end(tx, user, Some(session), None, why).await? == 0 {
+    if store::end(tx, user, Some(session), None, why).await?.is_empty() {
         return Err(Error::not_found());
     }
     tx.record(Event::session(What::SessionEnded, session).with("why", why.as_str()));
     Ok(())
 }
 
-/// Ends the sessions of `user`, but one if one is named.
-pub(super) async fn end_all(tx: &mut Tx, user: UserId, but: Option<SessionId>, why: Ended) -> Result<usize> {
-    store::end(tx, user, None, but, why).await
+/// Ends the sessions of `user`, but one if one is named; each has an entry of its own.
+pub(super) async fn end_all(tx: &mut Tx, user: UserId, but: Option<SessionId>, why: Ended) -> Result<()> {
+    for session in store::end(tx, user, None, but, why).await? {
+        tx.record(Event::session(What::SessionEnded, session).with("why", why.as_str()));
+    }
+    Ok(())
 }
 
 /// Changes the caller's password and ends all their other sessions.
@@ -246,7 +249,7 @@ pub async fn change_password(
     source: Option<&str>,
 ) -> Result<()> {
     let officer = caller.actor.officer().ok_or_else(over)?;
-    let user = super::read_one(temwen, caller, officer.id).await?.ok_or_else(over)?;
+    let user = super::read_own(temwen, caller, officer.id).await?.ok_or_else(over)?;
     let attempt = slow_down(temwen, &user.email, source).await?;
     match temwen.passwords.verify(Some(user.password.clone()), current).await {
         Ok(true) => attempt.succeeded(),

@@ -198,7 +198,7 @@ struct OwnAccount {
 #[get("/me")]
 async fn read_own_account(temwen: Data<Temwen>, caller: SignedIn) -> Result<HttpResponse> {
     let id = caller.0.actor.user().ok_or_else(Error::not_found)?;
-    let user = super::read_one(&temwen, &caller.0, id).await?.ok_or_else(Error::not_found)?;
+    let user = super::read_own(&temwen, &caller.0, id).await?.ok_or_else(Error::not_found)?;
     let roles = user.roles().iter().collect();
     Ok(HttpResponse::Ok().json(OwnAccount {
         id: user.id.uuid(),

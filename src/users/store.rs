@@ -244,23 +244,33 @@ pub(super) async fn sessions_of(
         .await
 }
 
-/// Ends sessions of an account: one, or all but one; how many.
+/// Ends sessions of an account: one, or all but one; which.
 pub(super) async fn end(
     tx: &mut Tx,
     user: UserId,
     one: Option<SessionId>,
     but: Option<SessionId>,
     why: Ended,
-) -> Result<usize> {
+) -> Result<Vec<SessionId>> {
     let now = tx.now();
     let open = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::ended_at.is_null());
     let set = (sessions::ended_at.eq(now), sessions::ended_because.eq(why));
     tx.ask(async |mut conn| match (one, but) {
-        (Some(one), _) => diesel::update(open.filter(sessions::id.eq(one))).set(set).execute(&mut conn).await,
-        (None, Some(but)) => {
-            diesel::update(open.filter(sessions::id.ne(but))).set(set).execute(&mut conn).await
+        (Some(one), _) => {
+            diesel::update(open.filter(sessions::id.eq(one)))
+                .set(set)
+                .returning(sessions::id)
+                .get_results(&mut conn)
+                .await
         }
-        (None, None) => diesel::update(open).set(set).execute(&mut conn).await,
+        (None, Some(but)) => {
+            diesel::update(open.filter(sessions::id.ne(but)))
+                .set(set)
+                .returning(sessions::id)
+                .get_results(&mut conn)
+                .await
+        }
+        (None, None) => diesel::update(open).set(set).returning(sessions::id).get_results(&mut conn).await,
     })
     .await
 }
