@@ -4,9 +4,10 @@
 -- What a row looks like ------------------------------------------------------------------------------------------
 --
 -- A remembered table has a salt in every row, so that nobody can guess a row's content from its digest, and triggers that
--- note, for each row that a statement touched, the SHA-256 of its canonical form (RFC 8785; columns without a value are left
+-- note, for each row that a statement touched, what it is and what it was: the SHA-256 of its canonical form (RFC 8785; columns without a value are left
 -- out, so that a column added later leaves the digests of older rows as they were). What was noted goes into the entries of
--- the same transaction. A change made behind the server's back notes nothing, and so differs from the last entry for ever.
+-- the same transaction. A change made behind the server's back notes nothing: the row differs from the last entry, and if it is
+-- changed in good order afterwards, that entry says that it was another than the entry before had left it.
 
 create function canonical(value jsonb) returns text immutable strict language sql as $$
     select case jsonb_typeof(value)
@@ -18,6 +19,11 @@ create function canonical(value jsonb) returns text immutable strict language sq
 $$;
 comment on function canonical is 'The canonical form (RFC 8785) of JSON whose numbers are whole and whose keys are ASCII, members without a value left out.';
 
+create function digest_of(state json) returns text immutable language sql as $$
+    select encode(sha256(convert_to(json_strip_nulls(state)::text, 'UTF8')), 'hex')
+$$;
+comment on function digest_of is 'SHA-256 of the canonical form of a row whose columns stand in the order of their names.';
+
 create function remember(tab text, key text, about text) returns void language plpgsql as $remember$
 declare
     columns text;
@@ -28,18 +34,25 @@ begin
     into strict columns from pg_attribute where attrelid = tab::regclass and attnum > 0 and not attisdropped;
     execute format($format$
         create or replace function %1$I() returns trigger language plpgsql as $body$
+        declare
+            noted text;
         begin
-            perform set_config('temwen.changes', coalesce(current_setting('temwen.changes', true), '') || coalesce(
-                (select string_agg(%2$s || ' %3$s ' || %4$s || ' '
-                    || encode(sha256(convert_to(json_strip_nulls(row_to_json(state))::text, 'UTF8')), 'hex') || E'\n', '')
-                from (select %5$s from changed) as state), ''), true);
+            if tg_op = 'UPDATE' then
+                select string_agg(now.about || ' %3$s ' || now.key || ' ' || now.state || ' ' || coalesce(was.state, '-') || E'\n', '') into noted
+                from (select %2$s as about, %4$s as key, digest_of(row_to_json(state)) as state from (select %5$s from changed) as state) as now
+                left join (select %4$s as key, digest_of(row_to_json(state)) as state from (select %5$s from before) as state) as was on was.key = now.key;
+            else
+                select string_agg(%2$s || ' %3$s ' || %4$s || ' ' || digest_of(row_to_json(state)) || ' -' || E'\n', '') into noted
+                from (select %5$s from changed) as state;
+            end if;
+            perform set_config('temwen.changes', coalesce(current_setting('temwen.changes', true), '') || coalesce(noted, ''), true);
             return null;
         end
         $body$ $format$, tab || '_noted', about, tab, key, columns);
     execute format('comment on function %I is %L', tab || '_noted', 'Notes what the rows of ' || tab || ' look like that a statement touched.');
     execute format('create or replace trigger %1$I after insert on %2$I referencing new table as changed for each statement execute function %3$I()',
         tab || '_note_insert', tab, tab || '_noted');
-    execute format('create or replace trigger %1$I after update on %2$I referencing new table as changed for each statement execute function %3$I()',
+    execute format('create or replace trigger %1$I after update on %2$I referencing old table as before new table as changed for each statement execute function %3$I()',
         tab || '_note_update', tab, tab || '_noted');
 end
 $remember$;
@@ -54,7 +67,7 @@ begin
     elsif cardinality(objects) = 1 then
         return query select 1::bigint, array(select substr(line, 38) from string_to_table(noted, E'\n') as line);
     else
-        -- Of several entries about one object, each takes 300, and the last takes the rest. What is about no entry's object goes
+        -- Of several entries about one object, each takes 200, and the last takes the rest. What is about no entry's object goes
         -- to all entries alike, from the first on.
         return query
             with about as (
@@ -65,7 +78,7 @@ begin
                 from string_to_table(noted, E'\n') with ordinality as noted_lines (line, place)
                 left join about on about.id = left(line, 36)::uuid
             )
-            select coalesce(entries[least(number / 300 + 1, cardinality(entries))], least(number / 300 + 1, cardinality(objects))),
+            select coalesce(entries[least(number / 200 + 1, cardinality(entries))], least(number / 200 + 1, cardinality(objects))),
                 array_agg(change order by place)
             from lines group by 1;
     end if;
@@ -76,13 +89,17 @@ comment on function entry_changes is 'What this transaction noted, shared out: e
 -- Entries ----------------------------------------------------------------------------------------------------------
 
 alter table audit_entries
+    add constraint audit_entries_at_finite check (isfinite(at)),
+    -- What no canonical form can be made of, or too long a one, would stop the log.
+    add constraint audit_entries_numbers_whole check (not jsonb_path_exists(detail, '$.** ? (@.type() == "number" && (@ > 9007199254740991 || @ < -9007199254740991))')),
+    add constraint audit_entries_words_short check (octet_length(detail::text) <= 16000 and octet_length(actor) <= 200 and octet_length(object_kind) <= 100 and octet_length(request_id) <= 400),
     add column salt uuid not null default gen_random_uuid(),
     add column seal bytea constraint audit_entries_seal_whole check (octet_length(seal) = 32),
     add column changes text[] not null default '{}' constraint audit_entries_fit_a_leaf
         check (octet_length(array_to_string(changes, '')) + 40 * cardinality(changes) + octet_length(detail::text) <= 63000);
 comment on column audit_entries.salt is 'Random: makes the leaf hash tell nothing to whoever does not hold the entry.';
 comment on column audit_entries.seal is 'HMAC-SHA-256 under a key that the database does not hold: an entry that the server did not write has none. Null before the log began.';
-comment on column audit_entries.changes is 'Table, key and SHA-256 of the canonical form (RFC 8785) of each row that was changed, as it is then.';
+comment on column audit_entries.changes is 'Table, key, and SHA-256 of the canonical form (RFC 8785) of each row that was changed, as it is then and as it was before (- for a new one).';
 
 create index audit_entries_by_actor on audit_entries (actor, at, id);
 create index audit_entries_by_action on audit_entries (action, at, id);
@@ -94,7 +111,9 @@ create policy audit_entries_wall on audit_entries for select to temwen_server us
     or (matter_id is not null and (
         exists (select from cases c where c.matter_id = audit_entries.matter_id)
         or exists (select from complaints c where c.id = audit_entries.object_id and audit_entries.object_kind = 'complaint')))
-    or ((select sees('audit')) and not exists (
+    -- But what names rows of any matter without belonging to one (findings, states of before the log) is for nobody who may
+    -- be named in one.
+    or ((select sees('audit')) and action not in ('states.recorded', 'log.finding') and not exists (
         select from own_walls w where w.matter_id = audit_entries.matter_id or w.matter_id = audit_entries.object_id))
 );
 
@@ -152,12 +171,6 @@ create table log_states (
 );
 comment on table log_states is 'The last state of every remembered row and the place of the entry that says so: an index of the log, checked against it.';
 
-create table log_findings (
-    finding text constraint log_findings_pkey primary key,
-    found_at timestamptz not null
-);
-comment on table log_findings is 'What the continual verification found, in ids and words; each is reported once.';
-
 create function refuse_shrinking() returns trigger language plpgsql as $$
 begin
     if substr(new.hashes, 1, octet_length(old.hashes)) <> old.hashes or (new.level, new.index) <> (old.level, old.index) then
@@ -183,12 +196,11 @@ create trigger log_heads_signed_once before update on log_heads for each row exe
 create trigger log_heads_stay before delete on log_heads for each row execute function refuse_change();
 create trigger log_places_stay before update or delete on log_places for each row execute function refuse_change();
 create trigger log_cosignatures_stay before update or delete on log_cosignatures for each row execute function refuse_change();
-create trigger log_findings_stay before update or delete on log_findings for each row execute function refuse_change();
 do $$
 declare
     tab text;
 begin
-    foreach tab in array array['log_places', 'log_tiles', 'log_heads', 'log_cosignatures', 'log_findings'] loop
+    foreach tab in array array['log_places', 'log_tiles', 'log_heads', 'log_cosignatures'] loop
         execute format('create trigger %I before truncate on %I for each statement execute function refuse_change()', tab || '_never_emptied', tab);
     end loop;
 end
@@ -216,11 +228,9 @@ create policy log_cosignatures_open on log_cosignatures for select to temwen_ser
 create policy log_cosignatures_keep on log_cosignatures for insert to temwen_server with check ((select acting_kind()) = 'system');
 alter table log_states enable row level security;
 create policy log_states_own on log_states to temwen_server using ((select acting_kind()) = 'system') with check ((select acting_kind()) = 'system');
-alter table log_findings enable row level security;
-create policy log_findings_own on log_findings to temwen_server using ((select acting_kind()) = 'system') with check ((select acting_kind()) = 'system');
 
 grant select, insert, delete on log_queue to temwen_server;
-grant select, insert on log_places, log_cosignatures, log_findings to temwen_server;
+grant select, insert on log_places, log_cosignatures to temwen_server;
 grant select, insert, update (hashes) on log_tiles to temwen_server;
 grant select, insert, update (note) on log_heads to temwen_server;
 grant select, insert, update (place, state) on log_states to temwen_server;
@@ -247,7 +257,7 @@ begin
         ('users', 'id::text', 'id::text'),
         ('sessions', 'id::text', 'id::text'),
         ('refresh_tokens', 'encode(digest, ''hex'')', 'session_id::text'),
-        ('complaints', 'id::text', 'id::text'),
+        ('complaints', 'id::text', 'coalesce(case_id, id)::text'),
         ('submissions', 'complaint_id::text', 'complaint_id::text'),
         ('cases', 'id::text', 'id::text'),
         ('case_numbers', 'year::text', '''00000000-0000-0000-0000-000000000000'''),
@@ -269,7 +279,7 @@ begin
         -- What is there already gets its first state on record, a hundred rows an entry.
         for line in execute format($format$
             select array_agg(noted.line) as changes
-            from (select %1$L || ' ' || %2$s || ' ' || encode(sha256(convert_to(json_strip_nulls(row_to_json(state))::text, 'UTF8')), 'hex') as line,
+            from (select %1$L || ' ' || %2$s || ' ' || digest_of(row_to_json(state)) || ' -' as line,
                     row_number() over () / 100 as chunk
                 from (select %3$s from %1$I) as state) as noted
             group by chunk $format$,

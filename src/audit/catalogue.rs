@@ -13,7 +13,7 @@ text_enum! {
         UserDeactivated = "user.deactivated",
         /// Somebody signed in.
         SessionOpened = "session.opened",
-        /// Somebody failed to sign in to an account that exists.
+        /// Somebody failed to sign in, to whatever account.
         SessionRefused = "session.refused",
         /// A session got new tokens.
         SessionRefreshed = "session.refreshed",

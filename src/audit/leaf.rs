@@ -63,7 +63,7 @@ pub struct Kept<'a> {
     pub salt: Uuid,
     /// The server's seal.
     pub seal: Option<&'a [u8]>,
-    /// Table, key and state of every row that was changed, between spaces.
+    /// Table, key, state and former state of every row that was changed, between spaces.
     pub changes: &'a [String],
 }
 
@@ -79,7 +79,10 @@ pub fn of(said: &Said<'_>, kept: &Kept<'_>) -> String {
     all.insert("salt".to_owned(), Value::from(kept.salt.simple().to_string()));
     let changes = kept.changes.iter().map(|line| {
         let change = Change::read(line);
-        json!({ "id": change.id, "kind": change.kind, "state": change.state })
+        match change.was {
+            Some(was) => json!({ "id": change.id, "kind": change.kind, "state": change.state, "was": was }),
+            None => json!({ "id": change.id, "kind": change.kind, "state": change.state }),
+        }
     });
     all.insert("changes".to_owned(), changes.collect());
     canonical(&Value::Object(all))
@@ -94,14 +97,17 @@ pub struct Change<'a> {
     pub id: &'a str,
     /// SHA-256 of the canonical form of its columns, in hexadecimal.
     pub state: &'a str,
+    /// The same of what it was before; none for a row that is new.
+    pub was: Option<&'a str>,
 }
 
 impl<'a> Change<'a> {
     /// Reads the form in which the database notes it. What is missing is empty, so that nothing else looks the same.
     pub fn read(line: &'a str) -> Self {
         let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let (rest, was) = rest.rsplit_once(' ').unwrap_or((rest, ""));
         let (id, state) = rest.rsplit_once(' ').unwrap_or((rest, ""));
-        Self { kind, id, state }
+        Self { kind, id, state, was: Some(was).filter(|was| *was != "-") }
     }
 }
 
@@ -168,12 +174,12 @@ mod tests {
             matter: Some(Uuid::from_u128(2)),
             salt: Uuid::from_u128(3),
             seal: Some(&[0xAB; 32]),
-            changes: &["walls a/b c0ffee".to_owned()],
+            changes: &["walls a/b c0ffee -".to_owned(), "cases c 2 1".to_owned()],
         };
         assert_eq!(
             of(&said, &kept),
             format!(
-                r#"{{"action":"complaint.received","actor":{{"id":"public","kind":"public"}},"at":"2026-11-03T09:00:00.000000Z","changes":[{{"id":"a/b","kind":"walls","state":"c0ffee"}}],"detail":{{"channel":"web_form","words":"ab"}},"id":"00000000-0000-0000-0000-000000000001","matter":"00000000-0000-0000-0000-000000000002","object":{{"id":"00000000-0000-0000-0000-000000000002","kind":"complaint"}},"request":"r-1","salt":"00000000000000000000000000000003","seal":"{}","v":1}}"#,
+                r#"{{"action":"complaint.received","actor":{{"id":"public","kind":"public"}},"at":"2026-11-03T09:00:00.000000Z","changes":[{{"id":"a/b","kind":"walls","state":"c0ffee"}},{{"id":"c","kind":"cases","state":"2","was":"1"}}],"detail":{{"channel":"web_form","words":"ab"}},"id":"00000000-0000-0000-0000-000000000001","matter":"00000000-0000-0000-0000-000000000002","object":{{"id":"00000000-0000-0000-0000-000000000002","kind":"complaint"}},"request":"r-1","salt":"00000000000000000000000000000003","seal":"{}","v":1}}"#,
                 "ab".repeat(32)
             )
         );

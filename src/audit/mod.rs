@@ -21,7 +21,7 @@ pub use self::store::{Seen, Start, last_policy_digest, last_start, of_matter};
 pub(crate) use self::store::{append, append_if_seen};
 
 /// How many changed rows an entry takes before the next entry about the same object takes over; the rest stays with the last.
-pub const MOST_CHANGES: usize = 300;
+pub const MOST_CHANGES: usize = 200;
 
 /// A value that may stand in an entry: an id, a word, a number or a flag; never free text.
 #[derive(Debug, Clone)]

@@ -25,7 +25,7 @@ use chrono::{DateTime, Utc};
 
 use self::proposals::Proposal;
 use self::workflow::{Duty, Refused, Stage, Step};
-use crate::audit::{Event, What};
+use crate::audit::{Event, MOST_CHANGES, What};
 use crate::auth::policy::Action;
 use crate::auth::{Actor, Role};
 use crate::coa::{Event as Start, Matter, Policy};
@@ -315,7 +315,8 @@ pub(super) async fn reclassify(
     wanted: &Classification,
 ) -> Result<Case> {
     let changed = store::classify(tx, policy, &case, wanted).await?;
-    crate::complaints::follow_category(tx, case.id, &changed.category, &changed.priority).await?;
+    let followed =
+        crate::complaints::follow_category(tx, case.id, &changed.category, &changed.priority).await?;
     let reported = matches!(case.stage, Stage::ReportSubmitted | Stage::Determination | Stage::ActionPending);
     if changed.category != case.category && !case.stage.is_over() && !reported {
         // Another category has other limits; they run from when those before began, so that no clock is set back by
@@ -331,5 +332,9 @@ pub(super) async fn reclassify(
             .with("priority", changed.priority.as_str())
             .with("lowered", lowered),
     );
+    // A case of hundreds of complaints takes more than one entry to tell what became of them all.
+    for _ in 0..followed / MOST_CHANGES {
+        tx.record(Event::case(What::CaseClassified, case.id, case.matter_id).with("followed", true));
+    }
     Ok(changed)
 }

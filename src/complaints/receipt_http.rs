@@ -63,7 +63,8 @@ async fn fetch_receipt(
 /// Whether the caller asks for plain text before JSON.
 fn wants_text(request: &HttpRequest) -> bool {
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let mut kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or("").trim());
+    let wanted = |kind: &&str| !kind.replace(' ', "").to_lowercase().ends_with(";q=0");
+    let mut kinds = accept.split(',').filter(wanted).map(|kind| kind.split(';').next().unwrap_or("").trim());
     kinds
         .find(|kind| ["text/plain", "text/*", "application/json", "application/*", "*/*"].contains(kind))
         .is_some_and(|kind| kind.starts_with("text/"))

@@ -204,7 +204,12 @@ pub(crate) async fn judge(tx: &mut Tx, id: ComplaintId, judged: &Judged<'_>) -> 
 }
 
 /// Raises what a complaint is taken for, where it lies in a case that was classified anew.
-pub(crate) async fn follow_category(tx: &mut Tx, case: CaseId, category: &str, priority: &str) -> Result<()> {
+pub(crate) async fn follow_category(
+    tx: &mut Tx,
+    case: CaseId,
+    category: &str,
+    priority: &str,
+) -> Result<usize> {
     tx.ask(async |mut conn| {
         diesel::update(complaints::table.filter(complaints::case_id.eq(case)))
             .set((
@@ -216,7 +221,6 @@ pub(crate) async fn follow_category(tx: &mut Tx, case: CaseId, category: &str, p
             .await
     })
     .await
-    .map(|_| ())
 }
 
 /// Nobody by name owns a matter's complaints that `user` owned; their desk still does. How many.

@@ -51,11 +51,11 @@ impl Connect {
         config.application_name("temwen").connect_timeout(Duration::from_secs(5));
         if !self.as_owner {
             // A role given at connection time is the one that RESET ROLE returns to. Plans: planning a list under row
-            // security costs more than running it, so each statement is planned once. A statement that hangs is ended. Moments in what rows look like are told in UTC.
+            // security costs more than running it, so each statement is planned once. A statement that hangs is ended. Moments in what rows look like are told in UTC, and bytes in digits.
             let role = if matches!(self.server, Server::Given(_)) { "-c role=temwen_server " } else { "" };
             config.options(format!(
                 "{role}-c plan_cache_mode=force_generic_plan -c statement_timeout=30s -c lock_timeout=10s \
-                 -c idle_in_transaction_session_timeout=60s -c jit=off -c timezone=UTC"
+                 -c idle_in_transaction_session_timeout=60s -c jit=off -c timezone=UTC -c bytea_output=hex"
             ));
         }
         Ok(config)

@@ -197,13 +197,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    log_findings (finding) {
-        finding -> Text,
-        found_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
     log_heads (size) {
         size -> Int8,
         root -> Bytea,
@@ -382,7 +375,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     deadlines,
     idempotency_keys,
     log_cosignatures,
-    log_findings,
     log_heads,
     log_places,
     log_queue,

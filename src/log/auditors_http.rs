@@ -38,6 +38,8 @@ struct ChangeView {
     id: String,
     /// SHA-256, in hexadecimal, of the canonical form (RFC 8785) of what it holds. It tells nothing of that.
     state: String,
+    /// The same of what it held before; null for a row that is new.
+    was: Option<String>,
 }
 
 /// An entry of the audit record, as an auditor sees it.
@@ -72,8 +74,13 @@ struct AuditView {
 impl From<Audited> for AuditView {
     fn from((seen, place): Audited) -> Self {
         let changes = seen.changes.iter().map(|line| {
-            let Change { kind, id, state } = Change::read(line);
-            ChangeView { kind: kind.to_owned(), id: id.to_owned(), state: state.to_owned() }
+            let Change { kind, id, state, was } = Change::read(line);
+            ChangeView {
+                kind: kind.to_owned(),
+                id: id.to_owned(),
+                state: state.to_owned(),
+                was: was.map(str::to_owned),
+            }
         });
         Self {
             id: seen.id.uuid(),
@@ -174,10 +181,15 @@ async fn read_proof(temwen: Data<Temwen>, caller: SignedIn, id: Path<EntryId>) -
     match prove(&temwen, &caller.0, id.uuid()).await? {
         Place::Unknown => Err(Error::not_found()),
         Place::Waits => Err(Error::unavailable(1).because("the entry has no signed place yet")),
-        Place::Proven(proven) => Ok(HttpResponse::Ok().json(EntryProof {
-            proof: proven.proof.to_text(),
-            entry: proven.entry,
-            place: proven.place,
-        })),
+        Place::Proven(proven) => {
+            let place = i64::try_from(proven.place).unwrap_or(i64::MAX);
+            let event = Event::register(What::EntriesRead).with("from", place).with("count", 1);
+            temwen.db.remember(&caller.0, "audit.prove", event).await?;
+            Ok(HttpResponse::Ok().json(EntryProof {
+                proof: proven.proof.to_text(),
+                entry: proven.entry,
+                place: proven.place,
+            }))
+        }
     }
 }

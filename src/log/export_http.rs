@@ -102,7 +102,8 @@ impl Next {
         let (entries, hashes) = self.temwen.db.read(&self.caller, read).await?;
         let entries: HashMap<i64, String> =
             entries.iter().map(|(place, entry)| (*place, entry.leaf())).collect();
-        let hashes = hashes.unwrap_or_default();
+        let hashes = hashes.filter(|hashes| hashes.len() >= HASH_BYTES * width as usize);
+        let hashes = hashes.ok_or_else(|| Error::internal("a tile of the log is missing"))?;
         let mut lines = Vec::new();
         for ((place, at), hash) in (from..).zip(first..).zip(hashes.chunks(HASH_BYTES)).take(width as usize) {
             let one = match entries.get(&at) {

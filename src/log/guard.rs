@@ -24,7 +24,7 @@ pub struct Guard {
 #[derive(Debug, thiserror::Error)]
 pub enum GuardError {
     /// The file could not be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot use {}", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -52,6 +52,10 @@ impl Guard {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(source) => return Err(GuardError::Io { path, source }),
         };
+        // Better said at the start than when the first checkpoint is to be signed.
+        let draft = dir.join(format!(".{FILE}.{}.try", std::process::id()));
+        let tried = File::create(&draft).and_then(|_| fs::remove_file(&draft));
+        tried.map_err(|source| GuardError::Io { path: draft, source })?;
         Ok(Self { dir: Some(dir.to_owned()), last })
     }
 

@@ -6,12 +6,12 @@
 //! to be. Besides, each node remembers, in a file beside its keys, what it signed last, and signs nothing that does not
 //! continue it: a database that was put back to yesterday is not signed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::error;
 
 use super::guard::Guard;
-use super::sequencer_store::{self as store, Growth};
+use super::sequencer_store::{self as store, Growth, States};
 use crate::audit::leaf::Change;
 use crate::audit::{Event, Seen, What};
 use crate::db::{Caller, Tx};
@@ -22,6 +22,8 @@ use crate::values::EntryId;
 
 /// How many entries get their places in one transaction.
 const AT_ONCE: i64 = 2_000;
+/// How many rows they tell of: more would be too much for one statement.
+const ROWS_AT_ONCE: usize = 20_000;
 /// How often in one step: a flood is taken in parts, each with a checkpoint of its own.
 const ROUNDS: usize = 20;
 /// Who writes the log.
@@ -53,6 +55,8 @@ struct Found {
     entries: Vec<Seen>,
     /// Whether it holds a sealed entry.
     sealed: bool,
+    /// What the rows that the entries tell of looked like last, as far as the log knows them.
+    before: BTreeMap<(String, String), String>,
 }
 
 /// What got its place.
@@ -61,6 +65,8 @@ struct Placed {
     edge: Edge,
     sealed: bool,
     unsealed: Vec<EntryId>,
+    /// Rows that were not, before a change, what the change before had left.
+    rewritten: Vec<(String, String)>,
     /// How long the oldest of it waited, in seconds.
     waited: f64,
 }
@@ -73,6 +79,24 @@ impl Sequencer {
 
     /// Gives places to all that waits, and signs the tree. Does nothing if another node is at it.
     pub async fn step(&mut self, temwen: &Temwen) -> Result<Step> {
+        let done = self.all_steps(temwen).await;
+        match &done {
+            Ok(_) => self.refused = None,
+            Err(refused) if refused.kind() == Kind::WrongMoment => {
+                metrics::counter!("temwen_log_refusals_total").increment(1);
+                let why = refused.to_string();
+                if self.refused.as_deref() != Some(&why) {
+                    error!("{why}");
+                    self.refused = Some(why);
+                    remember(temwen, Event::register(What::LogRefused)).await?;
+                }
+            }
+            Err(_) => {}
+        }
+        done
+    }
+
+    async fn all_steps(&mut self, temwen: &Temwen) -> Result<Step> {
         let mut step = Step::default();
         for _ in 0..ROUNDS {
             let placed = self.place(temwen).await?;
@@ -80,7 +104,7 @@ impl Sequencer {
             if let Some(size) = self.sign(temwen).await? {
                 step.signed = Some(size);
             }
-            if placed < usize::try_from(AT_ONCE).unwrap_or(usize::MAX) {
+            if placed == 0 {
                 break;
             }
         }
@@ -94,12 +118,13 @@ impl Sequencer {
         let known = self.edge.take();
         let was_sealed = self.sealed;
         let work = async |tx: &mut Tx| {
-            let Some(Found { mut edge, entries, mut sealed }) = find(tx, known, was_sealed).await? else {
+            let Some(Found { mut edge, entries, mut sealed, before }) = find(tx, known, was_sealed).await?
+            else {
                 return Ok(None);
             };
             let from = edge.size();
-            let mut states = BTreeMap::new();
-            let mut unsealed = Vec::new();
+            let mut states: States = BTreeMap::new();
+            let (mut unsealed, mut rewritten) = (Vec::new(), Vec::new());
             for (place, entry) in (from..).zip(&entries) {
                 let leaf = entry.leaf();
                 edge.push(record_hash(leaf.as_bytes())).map_err(Error::internal)?;
@@ -107,6 +132,10 @@ impl Sequencer {
                 for line in &entry.changes {
                     let change = Change::read(line);
                     let row = (change.kind.to_owned(), change.id.to_owned());
+                    let left = states.get(&row).map(|(_, state)| state).or_else(|| before.get(&row));
+                    if left.map(String::as_str) != change.was {
+                        rewritten.push(row.clone());
+                    }
                     states.insert(row, (place, change.state.to_owned()));
                 }
                 match entry.seal {
@@ -125,11 +154,11 @@ impl Sequencer {
             };
             let oldest = entries.iter().map(|entry| entry.at).min().unwrap_or_else(|| tx.now());
             let waited = (tx.now() - oldest).as_seconds_f64().max(0.0);
-            Ok(Some(Placed { growth, edge, sealed, unsealed, waited }))
+            Ok(Some(Placed { growth, edge, sealed, unsealed, rewritten, waited }))
         };
         let last = async |conn: &_, placed: &Placed| store::grow(conn, &placed.growth).await;
         let Some(placed) = temwen.db.write_log(&caller, work, last).await? else { return Ok(0) };
-        let Placed { growth, mut edge, sealed, unsealed, waited } = placed;
+        let Placed { growth, mut edge, sealed, unsealed, rewritten, waited } = placed;
         edge.settle();
         self.edge = Some(edge);
         self.sealed = sealed;
@@ -140,6 +169,18 @@ impl Sequencer {
             metrics::counter!("temwen_log_findings_total", "finding" => "unsealed").increment(1);
             error!(entry = %entry, "an entry was found that no server wrote");
             let entry = Event::register(What::EntryUnsealed).with("entry", entry.uuid());
+            remember(temwen, entry).await?;
+        }
+        for (table, key) in rewritten {
+            metrics::counter!("temwen_log_findings_total", "finding" => "row_rewritten").increment(1);
+            error!(
+                table,
+                key, "a row was changed behind the server's back before it was changed in good order"
+            );
+            let entry = Event::register(What::LogFinding)
+                .with("finding", "row_rewritten")
+                .with("table", table.as_str())
+                .with("key", key.replace('/', ":").as_str());
             remember(temwen, entry).await?;
         }
         Ok(placed)
@@ -176,26 +217,11 @@ impl Sequencer {
             Ok(Some((head.size, note)))
         };
         let last = async |conn: &_, (size, note): &(u64, String)| store::sign(conn, *size, note).await;
-        match temwen.db.write_log(&caller, work, last).await {
-            Ok(signed) => {
-                self.refused = None;
-                if let Some((size, _)) = &signed {
-                    metrics::counter!("temwen_log_size").absolute(*size);
-                }
-                Ok(signed.map(|(size, _)| size))
-            }
-            Err(refused) if refused.kind() == Kind::WrongMoment => {
-                metrics::counter!("temwen_log_refusals_total").increment(1);
-                let why = refused.to_string();
-                if self.refused.as_deref() != Some(&why) {
-                    error!("{why}");
-                    self.refused = Some(why);
-                    remember(temwen, Event::register(What::LogRefused)).await?;
-                }
-                Err(refused)
-            }
-            Err(error) => Err(error),
+        let signed = temwen.db.write_log(&caller, work, last).await?.map(|(size, _)| size);
+        if let Some(size) = signed {
+            metrics::counter!("temwen_log_size").absolute(size);
         }
+        Ok(signed)
     }
 }
 
@@ -210,9 +236,13 @@ async fn find(tx: &mut Tx, known: Option<Edge>, sealed: bool) -> Result<Option<F
             )
         })
         .await?;
+    let waits = entries.iter().map(|entry| entry.at).min();
+    let waits = waits.map_or(0.0, |oldest| (tx.now() - oldest).as_seconds_f64().max(0.0));
+    metrics::gauge!("temwen_log_queue_seconds").set(waits);
     if !turn || entries.is_empty() {
         return Ok(None);
     }
+    let entries = not_too_many(entries);
     let head = last.map_or(Head::EMPTY, |last| last.head);
     let is_there = |edge: &Edge| edge.size() == head.size && edge.root().is_ok_and(|root| root == head.root);
     let edge = match known.filter(is_there) {
@@ -223,7 +253,26 @@ async fn find(tx: &mut Tx, known: Option<Edge>, sealed: bool) -> Result<Option<F
         return Err(Error::new(Kind::WrongMoment, "the log's tiles do not make the tree of its last head"));
     }
     let sealed = sealed || (head.size > 0 && tx.ask(async |conn| store::sealed(conn).await).await?);
-    Ok(Some(Found { edge, entries, sealed }))
+    let rows: BTreeSet<(&str, &str)> = entries
+        .iter()
+        .flat_map(|entry| &entry.changes)
+        .map(|line| Change::read(line))
+        .map(|row| (row.kind, row.id))
+        .collect();
+    let before = tx.ask(async |conn| store::states(conn, &rows).await).await?;
+    Ok(Some(Found { edge, entries, sealed, before }))
+}
+
+/// As many of the first entries as tell of no more than so many rows; at least one.
+fn not_too_many(mut entries: Vec<Seen>) -> Vec<Seen> {
+    let mut rows = 0;
+    let fit = entries.iter().take_while(|entry| {
+        rows += entry.changes.len();
+        rows <= ROWS_AT_ONCE
+    });
+    let fit = fit.count().max(1);
+    entries.truncate(fit);
+    entries
 }
 
 /// The border of the tree of `size`, out of the tiles that are stored.

@@ -1,6 +1,6 @@
 //! SQL of the sequencer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -10,7 +10,7 @@ use futures_util::try_join;
 use uuid::Uuid;
 
 use crate::audit::Seen;
-use crate::db::schema::{audit_entries, log_heads, log_queue};
+use crate::db::schema::{audit_entries, log_heads, log_places, log_queue};
 use crate::db::statement::{Bare, Fixed, Text};
 use crate::tlog::{Hash, Head, TileId};
 
@@ -61,6 +61,10 @@ pub(crate) async fn last_head(mut conn: &AsyncPgConnection) -> QueryResult<Optio
 pub(crate) async fn queue(mut conn: &AsyncPgConnection, limit: i64) -> QueryResult<Vec<Seen>> {
     log_queue::table
         .inner_join(audit_entries::table.on(audit_entries::id.eq(log_queue::entry_id)))
+        // What has its place already, and was put here again by somebody, must not stand in the way.
+        .filter(diesel::dsl::not(diesel::dsl::exists(
+            log_places::table.filter(log_places::entry_id.eq(log_queue::entry_id)),
+        )))
         .order(log_queue::turn)
         .limit(limit)
         .select(Seen::as_select())
@@ -97,6 +101,28 @@ fn columns<'a>(tiles: impl Iterator<Item = &'a TileId>) -> (Vec<i16>, Vec<i64>) 
     tiles.map(|tile| (i16::from(tile.level), i64::try_from(tile.index).unwrap_or(i64::MAX))).unzip()
 }
 
+/// By table and key: the place of the entry that tells of a row, and what the row looks like.
+pub(crate) type States = BTreeMap<(String, String), (i64, String)>;
+
+struct Before;
+impl Text for Before {
+    const GIVEN: &'static str = "kinds, ids";
+    const SQL: &'static str = " select s.kind, s.id, s.state from given, unnest(kinds, ids) as wanted (kind, id) \
+         join log_states s on s.kind = wanted.kind and s.id = wanted.id";
+    type Row = (sql::Text, sql::Text, sql::Text);
+}
+
+/// What these rows looked like last, as far as the log knows them.
+pub(crate) async fn states(
+    mut conn: &AsyncPgConnection,
+    rows: &BTreeSet<(&str, &str)>,
+) -> QueryResult<BTreeMap<(String, String), String>> {
+    let (kinds, ids): (Vec<&str>, Vec<&str>) = rows.iter().copied().unzip();
+    let binds = (kinds.into_sql::<sql::Array<sql::Text>>(), ids.into_sql::<sql::Array<sql::Text>>());
+    let found: Vec<(String, String, String)> = Fixed::with(Before, binds).load(&mut conn).await?;
+    Ok(found.into_iter().map(|(kind, id, state)| ((kind, id), state)).collect())
+}
+
 /// What a step of the sequencer adds to the log.
 #[derive(Debug)]
 pub(crate) struct Growth {
@@ -107,7 +133,7 @@ pub(crate) struct Growth {
     /// Tiles that are new or grew.
     pub(crate) tiles: Vec<(TileId, Vec<u8>)>,
     /// What every changed row looks like now: by table and key, the place and the state.
-    pub(crate) states: BTreeMap<(String, String), (i64, String)>,
+    pub(crate) states: States,
     /// The tree that comes of it.
     pub(crate) head: Head,
     /// When.

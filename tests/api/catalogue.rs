@@ -27,7 +27,7 @@ the bytes), and never changed.
 | `matter` | the matter it belongs to, if it does |
 | `request` | the id of the request, as in its `X-Request-Id` |
 | `detail` | ids, words, numbers and flags that belong to it. Words of a person are there as commitments: `words` is SHA-256 of 32 random bytes, the salt, followed by the words |
-| `changes` | each row that was changed: `kind` (its table), `id` (its key), and `state`, SHA-256 of the canonical form (RFC 8785) of its columns as they are then, columns without a value left out. Each row has a random salt among its columns, so that nobody can guess what it holds |
+| `changes` | each row that was changed: `kind` (its table), `id` (its key), `state`, SHA-256 of the canonical form (RFC 8785) of its columns as they are then, columns without a value left out, and `was`, the same of the row before, unless it is new. So a row that was changed behind the server's back and then in good order is found too. Each row has a random salt among its columns, so that nobody can guess what it holds |
 | `salt` | 128 random bits that make the leaf's hash tell nothing |
 | `seal` | HMAC-SHA-256 under a key of the server, which its database does not hold, over `action`, `actor`, `at`, `detail`, `id`, `object`, `request` and `v`. Entries from before the log began have none |
 
