@@ -556,3 +556,18 @@ async fn the_real_files_are_imported_whole_and_once() {
         (counts(32_237, 0, 32_236, 1), counts(14_340, 0, 14_340, 0))
     );
 }
+
+#[actix_web::test]
+async fn p2_hundreds_of_allegations_of_one_case_are_all_on_record() {
+    let rows: Vec<String> =
+        (1..=450).map(|n| format!("OLD-1,{n},,sex_with_child,sexual_exploitation_abuse,\n")).collect();
+    let desk = Desk::with(clean(2)).await.alleging(&format!("{ALLEGED}\n{}", rows.concat()));
+    assert_eq!(desk.import().await.allegations.stored, 450);
+    desk.app.sequence().await;
+    assert_eq!(desk.app.count("select from log_states where kind = 'allegations'").await, 450);
+    assert_eq!(desk.app.count("select from audit_entries where action = 'log.finding'").await, 0);
+    // The complaint that was raised with its case stands in an entry of its own matter.
+    let strays = "select from audit_entries e, unnest(changes) as line where line like 'complaints %'
+        and not exists (select from complaints c where c.id::text = split_part(line, ' ', 2) and c.matter_id = e.matter_id)";
+    assert_eq!(desk.app.count(strays).await, 0);
+}

@@ -2,9 +2,11 @@
 
 use actix_web::http::Method;
 use chrono::TimeDelta;
+use diesel_async::SimpleAsyncConnection as _;
 use serde_json::{Value, json};
 use temwen::auth::Role;
-use temwen::log::sequencer::Step;
+use temwen::log::guard::Guard;
+use temwen::log::sequencer::{Sequencer, Step};
 use temwen::tlog::{self, Edge, Hash, LogProof, TileId, Tiles, VerifierKey, record_hash};
 
 use crate::fixtures::{complaint, id, minor_case, submitted};
@@ -318,4 +320,88 @@ async fn p2_the_timeline_of_a_case_shows_the_place_in_the_log() {
     let first = &after["items"][0];
     let at = app.rows(&format!("select entry_id from log_places where place = {}", first["place"])).await;
     assert_eq!(at[0]["entry_id"], first["id"]);
+}
+
+#[actix_web::test]
+async fn p2_a_row_changed_in_secret_is_told_of_even_after_it_was_changed_in_good_order() {
+    let app = TestApp::start().await;
+    let (case, _) = minor_case(&app).await;
+    let officer = app.signed_in(Role::FocalPoint).await;
+    app.sequence().await;
+    let mut owner = app.owner().await;
+    // The priority of a case, and whose session it is: then both are changed again, as they should be.
+    let secret = format!(
+        "set session_replication_role = replica; update cases set priority = 'immediate' where id = '{}';
+         update sessions set expires_at = expires_at + interval '1 day' where user_id = '{}'; reset session_replication_role",
+        id(&case),
+        officer.id.unwrap().uuid()
+    );
+    owner.batch_execute(&secret).await.unwrap();
+    let triage = app.signed_in(Role::TriageOfficer).await;
+    let body = json!({"step": "await_information", "reason": "It is time."});
+    triage
+        .post_seen(&format!("/v1/cases/{}/transitions", id(&case)), case["version"].as_i64().unwrap(), body)
+        .await
+        .expect(200);
+    officer.delete("/v1/sessions/current").await.expect(204);
+    app.sequence().await;
+    let found = app.rows("select detail ->> 'table' as of, detail ->> 'key' as key from audit_entries where action = 'log.finding' order by 1").await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!((&found[0]["of"], &found[0]["key"]), (&json!("cases"), &case["id"]));
+    assert_eq!(found[1]["of"], "sessions");
+    // No auditor is told of a row that may be hidden from them.
+    let auditor = app.signed_in(Role::Auditor).await;
+    let page = auditor.get("/v1/audit/entries?action=log.finding").await.expect(200);
+    assert_eq!(page["items"], json!([]));
+}
+
+#[actix_web::test]
+async fn p2_an_account_with_hundreds_of_sessions_can_be_deactivated() {
+    let app = TestApp::start().await;
+    let officer = app.signed_in(Role::FocalPoint).await;
+    let (user, mut owner) = (officer.id.unwrap(), app.owner().await);
+    let many = format!(
+        "insert into sessions (id, user_id, created_at, last_used_at, expires_at)
+         select gen_random_uuid(), '{0}', now(), now(), now() + interval '1 day' from generate_series(1, 700)",
+        user.uuid()
+    );
+    owner.batch_execute(&many).await.unwrap();
+    let keeper = app.signed_in(Role::Administrator).await;
+    let path = format!("/v1/users/{}", user.uuid());
+    let seen = keeper.get(&path).await.expect(200)["version"].as_i64().unwrap();
+    keeper.post_seen(&format!("{path}/deactivation"), seen, json!({"reason": "Left."})).await.expect(200);
+    assert_eq!(app.count("select from audit_entries where action = 'session.ended'").await, 701);
+    let most = app.rows("select max(cardinality(changes)) as n from audit_entries").await;
+    assert!(most[0]["n"].as_i64().unwrap() <= 200, "{most:?}");
+}
+
+#[actix_web::test]
+async fn what_would_stop_the_log_is_not_let_in() {
+    let app = TestApp::start().await;
+    minor_case(&app).await;
+    let mut owner = app.owner().await;
+    let copy = |what: &str| {
+        format!(
+            "insert into audit_entries (id, at, actor_kind, actor, action, object_kind, object_id, request_id, detail, changes)
+             select gen_random_uuid(), {what} from audit_entries limit 1"
+        )
+    };
+    for bad in [
+        "'infinity', actor_kind, actor, action, object_kind, object_id, request_id, detail, changes",
+        "at, actor_kind, repeat('x', 70000), action, object_kind, object_id, request_id, detail, changes",
+        "at, actor_kind, actor, action, object_kind, object_id, request_id, '{\"n\": 1e400}', changes",
+        "at, actor_kind, actor, action, object_kind, object_id, request_id, jsonb_build_object('n', repeat('x', 70000)), changes",
+        "at, actor_kind, actor, action, object_kind, object_id, request_id, detail, array(select 'cases ' || repeat('x', 100) || n from generate_series(1, 500) n)",
+    ] {
+        owner.batch_execute(&copy(bad)).await.unwrap_err();
+    }
+    // An entry that waits although it has its place stands in nobody's way.
+    app.sequence().await;
+    owner
+        .batch_execute("insert into log_queue (entry_id) select entry_id from log_places limit 3")
+        .await
+        .unwrap();
+    app.signed_in(Role::Auditor).await;
+    let step = Sequencer::new(Guard::in_memory()).step(&app.temwen).await.unwrap();
+    assert!(step.placed > 0 && step.signed.is_some());
 }
