@@ -69,3 +69,7 @@ docker-secrets:
 # build the image and start Postgres, the migration and the server
 docker: docker-secrets
     docker compose up --build
+
+# try hostile notes, proofs and tiles on the parsers, for SECONDS each; needs a nightly Rust and `cargo install cargo-fuzz`
+fuzz seconds="60":
+    for target in note proof tiles add_checkpoint; do cargo +nightly fuzz run "$target" "fuzz/seeds/$target" -- -max_total_time={{ seconds }}; done
