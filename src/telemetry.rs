@@ -76,5 +76,17 @@ pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
         "temwen_background_failures_total",
         "Steps of the background that failed, by step."
     );
+    metrics::describe_counter!(
+        "temwen_log_witness_failures_total",
+        "Answers of a witness that were none or no use, by witness."
+    );
+    metrics::describe_counter!(
+        "temwen_log_witness_disagreements_total",
+        "Answers of a witness that holds another log than this one, by witness."
+    );
+    metrics::describe_gauge!(
+        "temwen_log_witness_lag",
+        "Entries under the newest checkpoint that a witness has not cosigned, by witness."
+    );
     Ok(handle)
 }
