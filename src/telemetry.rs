@@ -16,14 +16,18 @@ use crate::config::LogFormat;
 
 /// Libraries that pass on what people entrust to us: at finer levels they write statements with their parameters, or
 /// requests with their headers. No setting lets them say more than warnings.
-const DISCREET: [&str; 9] = [
+const DISCREET: [&str; 13] = [
     "actix_http",
     "actix_server",
     "actix_web",
     "deadpool",
     "diesel",
     "diesel_async",
+    "hyper",
+    "hyper_util",
     "mio",
+    "reqwest",
+    "rustls",
     "tokio_postgres",
     "utoipa_swagger_ui",
 ];

@@ -178,7 +178,7 @@ pub fn given(database: &Database) -> Result<Option<Connect>, Failed> {
 }
 
 /// Reads the policy and the keys, and makes what all threads share.
-fn shared(database: &Database, front: Front, witnesses: Option<&Path>) -> Result<Shared, Failed> {
+fn shared(database: &Database, front: Front, witnesses_file: Option<&Path>) -> Result<Shared, Failed> {
     let policy = match &database.policy {
         Some(path) => {
             Policy::load(path).map_err(|flaws| flawed(&format!("the policy {}", path.display()), &flaws))?
@@ -186,9 +186,15 @@ fn shared(database: &Database, front: Front, witnesses: Option<&Path>) -> Result
         None => Policy::built_in().map_err(|flaws| flawed("the policy that the program carries", &flaws))?,
     };
     let texts = Texts::built_in().map_err(|flaws| flawed("the texts that the program carries", &flaws))?;
+    let witnesses = witnesses_file.map(read_witnesses).transpose()?;
     create_data_dir(&database.data_dir)?;
     let keys = Keys::open_or_create(&database.key_dir(), database.log_origin.as_deref())?;
-    let witnesses = witnesses.map(|file| read_witnesses(file, &keys)).transpose()?;
+    if let Some((file, policy)) = witnesses_file.zip(witnesses.as_ref()) {
+        let flaws = witnesses::flaws(policy, &keys.log_verifiers());
+        if !flaws.is_empty() {
+            return Err(flawed(&policy_of_witnesses(file), &flaws));
+        }
+    }
     let cores = available_parallelism().map_or(1, usize::from);
     Ok(Shared {
         tokens: Tokens::new(&keys)?,
@@ -203,13 +209,16 @@ fn shared(database: &Database, front: Front, witnesses: Option<&Path>) -> Result
     })
 }
 
+/// What flaws of that file are told under.
+fn policy_of_witnesses(file: &Path) -> String {
+    format!("the policy of witnesses {} (--witnesses, TEMWEN_WITNESSES)", file.display())
+}
+
 /// Reads who witnesses the log.
-fn read_witnesses(file: &Path, keys: &Keys) -> Result<TrustPolicy, Failed> {
-    let what = format!("the policy of witnesses {} (--witnesses, TEMWEN_WITNESSES)", file.display());
+fn read_witnesses(file: &Path) -> Result<TrustPolicy, Failed> {
+    let what = policy_of_witnesses(file);
     let source = fs::read(file).map_err(|error| Failed::because(format!("cannot read {what}"), &error))?;
-    let policy = TrustPolicy::parse(&source).map_err(|faults| flawed(&what, &faults))?;
-    let flaws = witnesses::flaws(&policy, &keys.log_verifiers());
-    if flaws.is_empty() { Ok(policy) } else { Err(flawed(&what, &flaws)) }
+    TrustPolicy::parse(&source).map_err(|faults| flawed(&what, &faults))
 }
 
 /// Every flaw on a line of its own.

@@ -29,9 +29,16 @@ pub struct TrustPolicy {
     logs: Vec<VerifierKey>,
     witnesses: Vec<NamedWitness>,
     rules: Vec<Rule>,
-    /// `None`: nobody's cosignature is needed.
-    quorum: Option<usize>,
+    quorum: Quorum,
     source: Vec<u8>,
+}
+
+/// Whose cosignatures are needed.
+#[derive(Clone, Copy)]
+enum Quorum {
+    Nobody,
+    /// The rule of that place has to hold.
+    Of(usize),
 }
 
 /// When somebody that the policy has a name for has witnessed a checkpoint.
@@ -109,7 +116,10 @@ impl TrustPolicy {
             };
             holds.push(holds_now);
         }
-        self.quorum.is_none_or(|rule| holds.get(rule) == Some(&true))
+        match self.quorum {
+            Quorum::Nobody => true,
+            Quorum::Of(rule) => holds.get(rule) == Some(&true),
+        }
     }
 }
 
@@ -123,7 +133,7 @@ struct Reader {
     names: HashMap<Vec<u8>, usize>,
     /// Whether the rule is a member of a group: each may be of one only.
     taken: Vec<bool>,
-    quorum: Option<Option<usize>>,
+    quorum: Option<Quorum>,
     quorum_seen: bool,
     groups: usize,
 }
@@ -233,9 +243,9 @@ impl Reader {
 
     fn quorum(&mut self, name: &[u8]) -> Result<(), &'static str> {
         self.quorum = Some(if name == NOBODY {
-            None
+            Quorum::Nobody
         } else {
-            Some(*self.names.get(name).ok_or("what it needs has not been defined above it")?)
+            Quorum::Of(*self.names.get(name).ok_or("what it needs has not been defined above it")?)
         });
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Policies of witnesses: what they mean, and what is wrong with those that are none.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::{CosignerKey, Fault, SigningKey, TrustPolicy, VerifierKey};
@@ -135,11 +137,11 @@ fn as_many_as_the_specification_recommends_are_read_and_no_more() {
     let text = |count: usize| {
         let mut text = String::new();
         for n in 0..count {
-            text += &format!("witness w{n} {}\n", witness("w.example"));
-            text += &format!("log {}\n", SigningKey::generate("log.example").unwrap().verifier());
+            writeln!(text, "witness w{n} {}", witness("w.example")).unwrap();
+            writeln!(text, "log {}", SigningKey::generate("log.example").unwrap().verifier()).unwrap();
         }
         for n in 0..count {
-            text += &format!("group g{n} any w{n}\n");
+            writeln!(text, "group g{n} any w{n}").unwrap();
         }
         text + "quorum g0\n"
     };
