@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::commands::{add_user, import};
+use crate::commands::{add_user, import, verify_log, verify_receipt};
 use crate::witness;
 
 /// The register of misconduct complaints and cases of an international security mission.
@@ -33,6 +33,10 @@ pub enum Command {
     Import(Box<import::Arguments>),
     /// Add a key beside the one in use: the newer signs from the next start on, the older stays good
     RotateKey(RotateKey),
+    /// Say what a receipt proves, with the log's public key alone
+    VerifyReceipt(Box<verify_receipt::Arguments>),
+    /// Check that the log is what it was, from outside or from inside
+    VerifyLog(Box<verify_log::Arguments>),
     /// Witness transparency logs for others: cosign what continues, refuse what does not
     Witness(Box<witness::command::Arguments>),
     /// Print the OpenAPI document of the HTTP interface, as YAML

@@ -21,6 +21,7 @@ pub mod error;
 pub mod http;
 pub mod import;
 pub mod log;
+pub mod outside;
 pub mod serve;
 pub mod telemetry;
 pub mod temwen;

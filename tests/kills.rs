@@ -260,6 +260,17 @@ fn survive(victim: Victim, rounds: usize) {
         "each was repeated until it was acknowledged, and stored once"
     );
     assert!(failed > 0, "nobody was disturbed: was it killed at all?");
+    // The log came through too: every entry in its place, every row as the log says, every head signed once.
+    let looked = Command::new(env!("CARGO_BIN_EXE_temwen"))
+        .args(["verify-log", "--data-dir"])
+        .arg(&data_dir)
+        .env_remove("DATABASE_URL")
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8_lossy(&looked.stdout).into_owned() + &String::from_utf8_lossy(&looked.stderr);
+    assert!(looked.status.success(), "{said}");
+    println!("{}", said.trim());
 }
 
 #[test]

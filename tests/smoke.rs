@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use temwen::auth::credentials::Keys;
 use temwen::db::embedded::{Options, PrivatePostgres};
 use temwen::db::{Connect, Server as Given};
-use temwen::tlog::{CosignerKey, SigningKey};
+use temwen::tlog::{self, CosignerKey, SigningKey, VerifierKey};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const GOOD_PASSWORD: &str = "wooden kite over quiet harbour 42";
@@ -172,6 +172,27 @@ impl Server {
         receipt
     }
 
+    /// The reporter's receipt, as JSON.
+    fn receipt_of(&self, receipt: &Value) -> String {
+        let body = json!({ "reference": receipt["reference"], "access_code": receipt["access_code"] });
+        let (status, opened) = self.ask("POST", "/v1/reporter/sessions", &body);
+        assert_eq!(status, 201, "{opened}");
+        let token = opened.get("access_token").and_then(Value::as_str).unwrap();
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let address = &self.address;
+        write!(
+            stream,
+            "GET /v1/reporter/receipt HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        body.to_owned()
+    }
+
     fn opens_thread_of(&self, receipt: &Value) -> u16 {
         let body = json!({ "reference": receipt["reference"], "access_code": receipt["access_code"] });
         self.ask("POST", "/v1/reporter/sessions", &body).0
@@ -248,6 +269,144 @@ fn it_starts_answers_stops_and_finds_everything_as_it_was() {
     let (code, log) = server.stop(Signal::SIGINT);
     assert_eq!(code, 0);
     assert!(!log.contains("a policy took effect"), "it was in force before: {log}");
+}
+
+#[test]
+fn p8_the_log_goes_on_from_start_to_start_and_a_new_key_signs_beside_the_old() {
+    let place = directory();
+    let data_dir = place.path().join("data");
+    let with = |more: &[&str]| {
+        serve_with({
+            let mut command = temwen(&["serve", "--listen", "127.0.0.1:0"], &data_dir);
+            command.args(more);
+            command
+        })
+    };
+    let get = |server: &Server, path: &str| ask(&server.address, "GET", path, &Value::Null).unwrap().1;
+    let server = with(&["--log-origin", "register.example/v1/log"]);
+    server.submit("A story that must be in the log.");
+    let (code, log) = server.stop(Signal::SIGTERM);
+    assert_eq!(code, 0, "{log}");
+    // What was signed last is kept beside the keys, and holds the end of the server too.
+    let kept = || fs::read_to_string(data_dir.join("keys/log.checkpoint")).unwrap();
+    let first = tlog::read(&kept()).unwrap();
+    assert_eq!(first.origin, "register.example/v1/log");
+
+    // The log keeps its name.
+    let refused = run(&mut temwen(&["serve", "--log-origin", "another.example/log"], &data_dir), "");
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(refused.err.contains("register.example/v1/log"), "{}", refused.err);
+
+    let added = run(&mut temwen(&["rotate-key", "log"], &data_dir), "");
+    assert_eq!(added.code, 0, "{}", added.err);
+    let added = VerifierKey::parse(&added.out).unwrap();
+    assert_eq!(run(&mut temwen(&["rotate-key", "token"], &data_dir), "").code, 0);
+    let server = with(&[]);
+    let keys = get(&server, "/v1/log/key");
+    let keys: Vec<VerifierKey> = keys.lines().map(|line| VerifierKey::parse(line).unwrap()).collect();
+    assert_eq!((keys.len(), &keys[0]), (2, &added));
+    let since = Instant::now();
+    let now = loop {
+        let text = get(&server, "/v1/log/checkpoint");
+        let now = tlog::read(&text).unwrap();
+        if now.head.size > first.head.size {
+            break now;
+        }
+        assert!(since.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(50));
+    };
+    for key in &keys {
+        tlog::open(&now.text, std::slice::from_ref(key)).unwrap();
+    }
+    let (code, log) = server.stop(Signal::SIGTERM);
+    assert_eq!(code, 0, "{log}");
+    let actions = entries(&data_dir);
+    let count = |action: &str| actions.iter().filter(|each| *each == action).count();
+    let told =
+        ["server.started", "server.stopped", "keys.rotated", "configuration.changed", "policy.took_effect"]
+            .map(count);
+    assert_eq!(told, [2, 2, 1, 0, 1], "{actions:?}");
+    assert_eq!(tlog::read(&kept()).unwrap().head.size, actions.len() as u64);
+
+    // A log whose last checkpoint was put in by somebody else is not gone on with.
+    fs::write(data_dir.join("keys/log.checkpoint"), "register.example/v1/log\n7\n").unwrap();
+    let refused = run(&mut temwen(&["serve", "--listen", "127.0.0.1:0"], &data_dir), "");
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(refused.err.contains("log.checkpoint"), "{}", refused.err);
+}
+
+#[test]
+fn p8_programs_that_are_not_ours_verify_a_running_server() {
+    let place = directory();
+    let data_dir = place.path().join("data");
+    let at = |name: &str| place.path().join(name).display().to_string();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/independent");
+    let sources = ["verify.go", "tiles.go", "receipt.go"].map(|name| format!("{folder}/{name}"));
+    let mut build = Command::new("go");
+    build.args(["build", "-o", &at("verify")]).args(sources);
+    build.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode").env("GOCACHE", at("cache"));
+    // Go and golang.org/x/mod, as Debian has them: golang-go, golang-golang-x-mod-dev.
+    if !build.output().is_ok_and(|built| built.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "Go, or its packages, are missing");
+        return;
+    }
+    let server = serve(&data_dir, &[]);
+    let words = "Mwen te wè yo frape l.\nDe fwa.";
+    let receipt = server.submit(words);
+    let log = format!("http://{}/v1/log", server.address);
+    let key = ask(&server.address, "GET", "/v1/log/key", &Value::Null).unwrap().1;
+    let verify = |more: &[&str]| {
+        let ran =
+            Command::new(at("verify")).args(["-log", &log, "-key", key.trim()]).args(more).output().unwrap();
+        (
+            ran.status.code(),
+            String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr),
+        )
+    };
+    let fetched = server.receipt_of(&receipt);
+    fs::write(at("receipt"), &fetched).unwrap();
+    fs::write(at("words"), words).unwrap();
+    fs::write(at("others"), "Mwen pa te wè anyen.").unwrap();
+    assert_eq!(verify(&["-save", &at("old")]).0, Some(0));
+    // The log grows past a tile.
+    for n in 0..300 {
+        server.submit(&format!("Complaint {n}."));
+    }
+    let since = Instant::now();
+    let all = loop {
+        let all = verify(&["-old", &at("old"), "-receipt", &at("receipt"), "-words", &at("words")]);
+        let now =
+            tlog::read(&ask(&server.address, "GET", "/v1/log/checkpoint", &Value::Null).unwrap().1).unwrap();
+        if now.head.size > 300 || since.elapsed() > PATIENCE {
+            break all;
+        }
+        thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(all.0, Some(0), "{}", all.1);
+    let others = verify(&["-receipt", &at("receipt"), "-words", &at("others")]);
+    assert_eq!(others.0, Some(1), "{}", others.1);
+    fs::write(at("receipt"), fetched.replace("complaint.received", "complaint.recalled")).unwrap();
+    let changed = verify(&["-receipt", &at("receipt")]);
+    assert_ne!(changed.0, Some(0), "{}", changed.1);
+    let (code, log) = server.stop(Signal::SIGTERM);
+    assert_eq!(code, 0, "{log}");
+}
+
+/// The actions on record, in the order of their places in the log.
+fn entries(data_dir: &Path) -> Vec<String> {
+    let postgres = PrivatePostgres::start(Options::new(data_dir)).unwrap();
+    let server = Given::Private(postgres.socket_dir().to_owned());
+    let connect = Connect { server, database: "temwen".to_owned(), as_owner: true };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let rows = runtime.block_on(async {
+        let (client, connection) = connect.config().unwrap().connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let query =
+            "select action from audit_entries e join log_places p on p.entry_id = e.id order by p.place";
+        client.query(query, &[]).await.unwrap()
+    });
+    postgres.stop().unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 #[test]

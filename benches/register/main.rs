@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench --bench register                 everything, about twelve minutes
 //! cargo bench --bench register -- --quick      one short round each and no million, about two minutes
-//! cargo bench --bench register -- --only bc    some of: s start-up, n sizes, a b c d
+//! cargo bench --bench register -- --only bc    some of: s start-up, n sizes, a b c d, l the log
 //! ```
 //!
 //! It starts a private Postgres with default durability below the folder for temporary files (`TMPDIR`; it should lie on a
@@ -26,6 +26,7 @@
 mod bare;
 mod ground;
 mod load;
+mod log;
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -87,7 +88,7 @@ impl Settings {
 fn main() {
     let Some(settings) = Settings::read() else {
         println!(
-            "cargo bench --bench register -- [--quick] [--only snabcd] [--cases NUMBER] [--clients NUMBER] [--server PROGRAM]"
+            "cargo bench --bench register -- [--quick] [--only snabcdl] [--cases NUMBER] [--clients NUMBER] [--server PROGRAM]"
         );
         return;
     };
@@ -102,6 +103,11 @@ fn main() {
 
 async fn measure(settings: &Settings) {
     let begun = Instant::now();
+    if settings.only.as_deref() == Some("l") {
+        let results = json!({ "log": log::measure(settings).await });
+        keep(&results);
+        return;
+    }
     let ground = Ground::lay().await;
     let mut results = json!({ "cases": settings.cases });
 
@@ -165,10 +171,19 @@ async fn measure(settings: &Settings) {
     );
     results["memory_kb"] = json!({ "idle": idle.0, "after": busy.0, "most": busy.1 });
     results["rows"] = rows.iter().map(Row::json).collect();
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-register.json");
-    std::fs::write(&path, serde_json::to_string_pretty(&results).unwrap()).unwrap();
     ground.clear().await;
-    println!("all of it took {:.0} s; the numbers are in {}", begun.elapsed().as_secs_f64(), path.display());
+    if settings.wants('l') {
+        results["log"] = log::measure(settings).await;
+    }
+    keep(&results);
+    println!("all of it took {:.0} s", begun.elapsed().as_secs_f64());
+}
+
+/// Keeps the numbers for whoever compares them.
+fn keep(results: &Value) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-register.json");
+    std::fs::write(&path, serde_json::to_string_pretty(results).unwrap()).unwrap();
+    println!("the numbers are in {}", path.display());
 }
 
 /// From the start of the process until `GET /ready` answers 200.

@@ -92,9 +92,11 @@ create policy audit_entries_wall on audit_entries for select to temwen_server us
 -- The log ----------------------------------------------------------------------------------------------------------
 
 create table log_queue (
-    entry_id uuid constraint log_queue_pkey primary key
+    entry_id uuid constraint log_queue_pkey primary key,
+    turn bigint generated always as identity constraint log_queue_turn_key unique
 );
 comment on table log_queue is 'Entries that have no place in the log yet; written in their own transaction, emptied by the sequencer.';
+comment on column log_queue.turn is 'Drawn while the rows that the entry tells of are still locked: of two entries about one row, the later change has the later turn, whatever the clocks say.';
 alter table log_queue set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
 create table log_places (
@@ -274,6 +276,6 @@ begin
                 'migration', jsonb_build_object('table', tab.name), line.changes);
         end loop;
     end loop;
-    insert into log_queue (entry_id) select id from audit_entries;
+    insert into log_queue (entry_id) select id from audit_entries order by id;
 end
 $$;

@@ -7,6 +7,9 @@ pub mod add_user;
 pub mod import;
 mod migrate;
 pub mod opened;
+pub mod verify_log;
+pub mod verify_log_inside;
+pub mod verify_receipt;
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind, Write as _};
@@ -18,15 +21,24 @@ use crate::db::embedded::Failure;
 use crate::error::{Error, Kind};
 use crate::{http, serve, telemetry, witness};
 
-/// Why a command could not do what it was told: one sentence for whoever gave it.
+/// Why a command could not do what it was told: one sentence for whoever gave it, and the exit code.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Failed(String);
+#[error("{sentence}")]
+pub struct Failed {
+    sentence: String,
+    code: u8,
+}
 
 impl Failed {
     /// Says `sentence`.
     pub fn new(sentence: impl Into<String>) -> Self {
-        Self(sentence.into())
+        Self { sentence: sentence.into(), code: 1 }
+    }
+
+    /// The same with another exit code than 1.
+    #[must_use]
+    pub fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
     }
 
     /// Says `sentence` and, in parentheses, everything that led to it.
@@ -42,7 +54,7 @@ impl Failed {
             }
             next = cause.source();
         }
-        Self(format!("{} ({said})", sentence.into()))
+        Self::new(format!("{} ({said})", sentence.into()))
     }
 }
 
@@ -51,9 +63,9 @@ impl From<Error> for Failed {
         let faults: Vec<String> =
             error.faults().iter().map(|fault| format!("{} {}", fault.pointer, fault.detail)).collect();
         match (error.kind(), error.source()) {
-            (Kind::Invalid, _) if !faults.is_empty() => Self(faults.join("; ")),
+            (Kind::Invalid, _) if !faults.is_empty() => Self::new(faults.join("; ")),
             (Kind::Internal | Kind::Unavailable, Some(cause)) => Self::because(error.to_string(), cause),
-            _ => Self(error.to_string()),
+            _ => Self::new(error.to_string()),
         }
     }
 }
@@ -61,7 +73,7 @@ impl From<Error> for Failed {
 impl From<Failure> for Failed {
     fn from(failure: Failure) -> Self {
         // Its sentence holds its cause already.
-        Self(failure.to_string())
+        Self::new(failure.to_string())
     }
 }
 
@@ -69,30 +81,31 @@ impl From<KeyError> for Failed {
     fn from(error: KeyError) -> Self {
         match error.source() {
             Some(cause) => Self::because(error.to_string(), cause),
-            None => Self(error.to_string()),
+            None => Self::new(error.to_string()),
         }
     }
 }
 
 impl From<TokenError> for Failed {
     fn from(error: TokenError) -> Self {
-        Self(error.to_string())
+        Self::new(error.to_string())
     }
 }
 
 impl From<PasswordError> for Failed {
     fn from(error: PasswordError) -> Self {
-        Self(error.to_string())
+        Self::new(error.to_string())
     }
 }
 
 impl From<NoRandomness> for Failed {
     fn from(error: NoRandomness) -> Self {
-        Self(error.to_string())
+        Self::new(error.to_string())
     }
 }
 
-/// Runs a command to its end. 0: done; 1: could not, and standard error says why; 2 is clap's, for a bad command line.
+/// Runs a command to its end. 0: done; 1: could not, and standard error says why; 2 is clap's, for a bad command line, and
+/// that of the commands that verify, for what could not be checked.
 pub fn run(cli: Cli) -> ExitCode {
     telemetry::log_panics();
     let log = match &cli.command {
@@ -109,7 +122,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Err(failed) => {
             // Where even this cannot be written, the exit code remains.
             let _ = writeln!(io::stderr().lock(), "temwen: {failed}");
-            ExitCode::FAILURE
+            ExitCode::from(failed.code)
         }
     }
 }
@@ -121,6 +134,8 @@ async fn dispatch(command: Command) -> Result<(), Failed> {
         Command::AddUser(arguments) => add_user::run(*arguments).await,
         Command::Import(arguments) => import::run(*arguments).await,
         Command::RotateKey(arguments) => rotate_key(&arguments),
+        Command::VerifyReceipt(arguments) => verify_receipt::run(&arguments),
+        Command::VerifyLog(arguments) => verify_log::run(*arguments).await,
         Command::Witness(arguments) => witness::command::run(*arguments).await,
         Command::Openapi(_) => {
             let document = http::openapi().to_yaml();

@@ -133,6 +133,11 @@ impl Private {
         Ok(Self { postgres, data_dir })
     }
 
+    /// How to reach the register's database as its owner, who sees everything.
+    pub(super) fn owner(&self) -> Connect {
+        self.connect(NAME, true)
+    }
+
     fn connect(&self, database: &str, as_owner: bool) -> Connect {
         let server = Server::Private(self.postgres.socket_dir().to_owned());
         Connect { server, database: database.to_owned(), as_owner }

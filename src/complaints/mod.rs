@@ -227,9 +227,9 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
         };
         let words = commitment::commit(&new.salt, submission.narrative.as_str());
         let entry = Event::complaint(What::ComplaintReceived, id, MatterId::from(id.uuid()))
+            // The reporter's receipt holds this entry: nothing in it tells what was reported.
             .with("words", words.as_str())
             .with("channel", submission.channel.as_str())
-            .with("category", submission.category.as_str())
             .with("for_somebody", for_somebody);
         let caller = Caller { about: Some(id), ..caller.clone() };
         let store = async |conn: &_| {

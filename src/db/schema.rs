@@ -222,6 +222,7 @@ diesel::table! {
 diesel::table! {
     log_queue (entry_id) {
         entry_id -> Uuid,
+        turn -> Int8,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The tour: five commands that a shell with curl and sed runs as they stand.
+//! The tour: six commands that a shell with curl and sed runs as they stand.
 
 use std::net::SocketAddr;
 
@@ -34,6 +34,9 @@ The tour, to be pasted into a shell as a whole or command by command:
 
   # 5. Read its thread as the reporter, with reference and access code instead of an account.
   THREAD=$(curl -sS $TEMWEN/v1/reporter/sessions -H "$JSON" -d "{{\"reference\":\"$(echo "$MINE" | pick reference)\",\"access_code\":\"$(echo "$MINE" | pick access_code)\"}}" | pick access_token); curl -sS $TEMWEN/v1/reporter/complaint -H "Authorization: Bearer $THREAD"; echo
+
+  # 6. Take the receipt away, and check it without the server.
+  curl -sS $TEMWEN/v1/reporter/receipt -H "Authorization: Bearer $THREAD" -H 'Accept: text/plain' -o receipt.tlog-proof; curl -sS $TEMWEN/v1/log/key -o log.key; target/release/temwen verify-receipt receipt.tlog-proof --key log.key
 "#
     )
 }

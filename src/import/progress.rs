@@ -58,7 +58,30 @@ impl Progress {
         }
     }
 
-    pub(super) fn end(&self) {
+    /// So many of about so many things are done.
+    pub fn show_steps(&mut self, things: &str, done: u64, all: u64) {
+        match self {
+            Self::Silent => {}
+            Self::Bar(bar) => {
+                if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len}, {eta} left")
+                {
+                    bar.set_style(style);
+                }
+                bar.set_length(all);
+                bar.set_position(done);
+                bar.set_message(things.to_owned());
+            }
+            Self::Lines { last } if last.elapsed() < EVERY => {}
+            Self::Lines { last } => {
+                *last = Instant::now();
+                // Where even this cannot be written, the check is no worse for it.
+                let _ = writeln!(io::stderr().lock(), "{things}: {done} of about {all}");
+            }
+        }
+    }
+
+    /// No more is to come.
+    pub fn end(&self) {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();
         }

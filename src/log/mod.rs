@@ -11,6 +11,7 @@ pub mod http;
 pub mod sequencer;
 mod sequencer_store;
 mod store;
+pub mod verify;
 pub mod witnesses;
 mod witnesses_post;
 mod witnesses_store;

@@ -57,11 +57,11 @@ pub(crate) async fn last_head(mut conn: &AsyncPgConnection) -> QueryResult<Optio
     row.map(stored).transpose()
 }
 
-/// The oldest entries without a place, in the order in which they were made.
+/// The entries that wait for a place, first those that came first: of two that tell of one row, the later change comes later.
 pub(crate) async fn queue(mut conn: &AsyncPgConnection, limit: i64) -> QueryResult<Vec<Seen>> {
     log_queue::table
         .inner_join(audit_entries::table.on(audit_entries::id.eq(log_queue::entry_id)))
-        .order(log_queue::entry_id)
+        .order(log_queue::turn)
         .limit(limit)
         .select(Seen::as_select())
         .load(&mut conn)

@@ -20,6 +20,7 @@ use crate::db::{Caller, Tx, first_answers};
 use crate::deadlines;
 use crate::error::{Error, Kind, Result};
 use crate::log::sequencer::Sequencer;
+use crate::log::verify;
 use crate::log::witnesses::Witnesses;
 use crate::temwen::Temwen;
 
@@ -68,6 +69,11 @@ pub(super) fn start(
             async move { witnesses.choose(&temwen).await }
         }));
     }
+    let of = (temwen.clone(), Arc::new(Mutex::new(verify::Progress::default())));
+    all.push(again("log.verify", EVERY_SECOND, stop, move || {
+        let (temwen, progress) = of.clone();
+        async move { verify::step(&temwen, &mut *progress.lock().await).await }
+    }));
     let of = temwen.clone();
     all.push(again("deadlines.escalate", EVERY_FIVE_SECONDS, stop, move || {
         let temwen = of.clone();

@@ -5,10 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use clap::Args;
 use zeroize::Zeroizing;
 
@@ -16,17 +13,7 @@ use super::evidence::Evidence;
 use super::state::{State, sync_directory_of};
 use super::{Witness, http};
 use crate::commands::{Failed, say};
-use crate::temwen::Clock;
 use crate::tlog::{CosignerKey, KeyKind, VerifierKey};
-
-/// How many threads answer: each request is short.
-const WORKERS: usize = 2;
-/// How long requests that run may take to end once the witness stops, in seconds.
-const LAST_ANSWERS: u64 = 5;
-/// How long a client may take to send the head of a request.
-const REQUEST_HEAD: Duration = Duration::from_secs(15);
-/// How long a connection without a request is kept: logs come back every few seconds.
-const IDLE: Duration = Duration::from_secs(75);
 
 /// How to witness.
 #[derive(Debug, Clone, Args)]
@@ -80,16 +67,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Failed> {
     let address = listener.local_addr();
     let address = address.map_err(|error| Failed::because("the listening address is unknown", &error))?;
     let (key, _lock) = (opened.key.verifier(), opened.lock);
-    let witness = Data::new(Witness::new(opened.key, logs, opened.state, opened.evidence));
-    let application = move || App::new().configure(http::addresses(witness.clone(), Clock::system()));
-    let server = HttpServer::new(application)
-        .workers(WORKERS)
-        .shutdown_timeout(LAST_ANSWERS)
-        .client_request_timeout(REQUEST_HEAD)
-        .keep_alive(IDLE)
-        .listen(listener)
-        .map_err(|error| Failed::because("the server could not be started", &error))?
-        .run();
+    let witness = Witness::new(opened.key, logs, opened.state, opened.evidence);
+    let server = http::serve(listener, witness)
+        .map_err(|error| Failed::because("the server could not be started", &error))?;
     say(&format!("The witness's public key is {key}"))?;
     say(&format!("The witness listens on http://{address}"))?;
     server.await.map_err(|error| Failed::because("the server ended by itself", &error))

@@ -1,9 +1,14 @@
 //! How a witness is reached: <https://c2sp.org/tlog-witness>, in plain text.
 
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::Server;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, ContentType};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, PayloadConfig, ServiceConfig};
-use actix_web::{HttpResponse, Resource, Responder};
+use actix_web::{App, HttpResponse, HttpServer, Resource, Responder};
 
 use super::{Refusal, Witness};
 use crate::temwen::Clock;
@@ -11,6 +16,28 @@ use crate::tlog::LONGEST_NOTE;
 
 /// The media type of a size, in answer to who starts from another one.
 const SIZE: &str = "text/x.tlog.size";
+
+/// How many threads answer: each request is short.
+const WORKERS: usize = 2;
+/// How long requests that run may take to end once the witness stops, in seconds.
+const LAST_ANSWERS: u64 = 5;
+/// How long a client may take to send the head of a request.
+const REQUEST_HEAD: Duration = Duration::from_secs(15);
+/// How long a connection without a request is kept: logs come back every few seconds.
+const IDLE: Duration = Duration::from_secs(75);
+
+/// Answers on `listener` until told to stop, by Ctrl-C or SIGTERM.
+pub(super) fn serve(listener: TcpListener, witness: Witness) -> io::Result<Server> {
+    let witness = Data::new(witness);
+    let application = move || App::new().configure(addresses(witness.clone(), Clock::system()));
+    let server = HttpServer::new(application)
+        .workers(WORKERS)
+        .shutdown_timeout(LAST_ANSWERS)
+        .client_request_timeout(REQUEST_HEAD)
+        .keep_alive(IDLE)
+        .listen(listener)?;
+    Ok(server.run())
+}
 
 /// The addresses of a witness.
 pub fn addresses(witness: Data<Witness>, clock: Clock) -> impl FnOnce(&mut ServiceConfig) {

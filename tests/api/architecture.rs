@@ -14,8 +14,11 @@ const FEATURES: [(&str, &[&str]); 5] = [
 ];
 
 /// The rooms below the features, each with what it may use; its `http.rs` may also use `http` and `temwen`.
-const FOUNDATIONS: [(&str, &[&str]); 7] = [
+const FOUNDATIONS: [(&str, &[&str]); 9] = [
     ("tlog", &[]),
+    // These two stand apart from the register, so that nobody has to trust it.
+    ("outside", &["tlog", "coa"]),
+    ("witness", &["tlog", "temwen", "commands"]),
     ("values", &["error"]),
     ("error", &["values"]),
     ("coa", &["values", "error"]),

@@ -123,10 +123,8 @@ const TABLES: [&str; 14] = [
 pub fn sees(role: Role, relation: Relation, of: Of) -> bool {
     use Relation as R;
     let works_on_it = relation == R::Assigned;
-    match relation {
-        R::Deactivated | R::Recused | R::Walled | R::WalledBefore => return false,
-        R::WalledFromAttached if of != Of::New => return false,
-        _ => {}
+    if hidden(relation, of) {
+        return false;
     }
     match (of, role) {
         (_, Role::TriageOfficer | Role::PseaCoordinator | Role::OhchrMonitor) => true,
@@ -135,6 +133,16 @@ pub fn sees(role: Role, relation: Relation, of: Of) -> bool {
         (Of::Case, Role::Investigator | Role::LegalLiaison | Role::VictimSupport) => works_on_it,
         (Of::Joined, Role::Investigator | Role::LegalLiaison) => works_on_it,
         (Of::New, Role::IntakeOfficer) => true,
+        _ => false,
+    }
+}
+
+/// Whether it is hidden from whoever has this relation to it, whatever their role.
+pub fn hidden(relation: Relation, of: Of) -> bool {
+    use Relation as R;
+    match relation {
+        R::Deactivated | R::Recused | R::Walled | R::WalledBefore => true,
+        R::WalledFromAttached => of != Of::New,
         _ => false,
     }
 }

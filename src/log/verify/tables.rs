@@ -1,0 +1,136 @@
+//! The tables whose rows are remembered, and the triggers that see to it.
+
+use std::collections::HashMap;
+
+use super::finding::{Finding, Flaw};
+use super::verify_store::{self as store, Asked, View};
+
+/// What names a row of a table, as the migration that made the table remembered says it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Key {
+    /// One UUID.
+    Id(&'static str),
+    /// Two of them, with a slash between.
+    Pair(&'static str, &'static str),
+    /// A digest, in hexadecimal.
+    Digest(&'static str),
+    /// A year.
+    Year(&'static str),
+}
+
+impl Key {
+    /// The key of a row, as SQL.
+    pub(super) fn of_row(self) -> String {
+        match self {
+            Self::Id(column) | Self::Year(column) => format!("r.{column}::text"),
+            Self::Pair(first, second) => format!("r.{first} || '/' || r.{second}"),
+            Self::Digest(column) => format!("encode(r.{column}, 'hex')"),
+        }
+    }
+
+    /// What rows are ordered by; their keys then are too.
+    pub(super) fn order(self) -> String {
+        match self {
+            Self::Id(column) | Self::Year(column) | Self::Digest(column) => format!("r.{column}"),
+            Self::Pair(first, second) => format!("r.{first}, r.{second}"),
+        }
+    }
+
+    /// That a row has the key, or one further on, that `given` is, as SQL.
+    pub(super) fn compared(self, how: &str, given: &str) -> String {
+        match self {
+            Self::Id(column) => format!("r.{column} {how} {given}::uuid"),
+            Self::Year(column) => format!("r.{column} {how} {given}::integer"),
+            Self::Digest(column) => format!("r.{column} {how} decode({given}, 'hex')"),
+            Self::Pair(first, second) => format!(
+                "(r.{first}, r.{second}) {how} (split_part({given}, '/', 1)::uuid, split_part({given}, '/', 2)::uuid)"
+            ),
+        }
+    }
+}
+
+/// Every table whose rows are remembered.
+pub(super) const REMEMBERED: [(&str, Key); 16] = [
+    ("users", Key::Id("id")),
+    ("sessions", Key::Id("id")),
+    ("refresh_tokens", Key::Digest("digest")),
+    ("complaints", Key::Id("id")),
+    ("submissions", Key::Id("complaint_id")),
+    ("cases", Key::Id("id")),
+    ("case_numbers", Key::Year("year")),
+    ("case_duties", Key::Pair("case_id", "user_id")),
+    ("walls", Key::Pair("user_id", "matter_id")),
+    ("assignments", Key::Id("id")),
+    ("deadlines", Key::Id("id")),
+    ("deadline_pauses", Key::Id("id")),
+    ("allegations", Key::Id("id")),
+    ("notes", Key::Id("id")),
+    ("messages", Key::Id("id")),
+    ("proposals", Key::Id("id")),
+];
+
+/// The triggers that keep what was written as it was.
+const GUARDS: [(&str, &str); 23] = [
+    ("audit_entries", "audit_entries_stay"),
+    ("audit_entries", "audit_entries_are_never_emptied"),
+    ("submissions", "submissions_stay"),
+    ("submissions", "submissions_are_never_emptied"),
+    ("complaints", "complaints_keep_what_was_submitted"),
+    ("complaints", "complaints_are_never_emptied"),
+    ("cases", "cases_are_never_deleted"),
+    ("cases", "cases_are_never_emptied"),
+    ("walls", "walls_stay"),
+    ("notes", "notes_stay"),
+    ("messages", "messages_stay"),
+    ("log_tiles", "log_tiles_grow"),
+    ("log_tiles", "log_tiles_stay"),
+    ("log_heads", "log_heads_signed_once"),
+    ("log_heads", "log_heads_stay"),
+    ("log_places", "log_places_stay"),
+    ("log_cosignatures", "log_cosignatures_stay"),
+    ("log_findings", "log_findings_stay"),
+    ("log_places", "log_places_never_emptied"),
+    ("log_tiles", "log_tiles_never_emptied"),
+    ("log_heads", "log_heads_never_emptied"),
+    ("log_cosignatures", "log_cosignatures_never_emptied"),
+    ("log_findings", "log_findings_never_emptied"),
+];
+
+/// Whether every trigger is there and works.
+pub(super) async fn triggers(conn: &View) -> Asked<Vec<Finding>> {
+    let there: HashMap<(String, String), String> =
+        store::triggers(conn).await?.into_iter().map(|t| ((t.tab, t.name), t.enabled)).collect();
+    let mut findings = Vec::new();
+    let notes = REMEMBERED.iter().flat_map(|(table, _)| {
+        ["insert", "update"].map(|when| ((*table).to_owned(), format!("{table}_note_{when}")))
+    });
+    let guards = GUARDS.iter().map(|(table, trigger)| ((*table).to_owned(), (*trigger).to_owned()));
+    for (table, trigger) in notes.chain(guards) {
+        let key = (table, trigger);
+        let name = format!("{}.{}", key.0, key.1);
+        match there.get(&key).map(String::as_str) {
+            None => findings.push(Finding::new(Flaw::TriggerMissing, "pg_trigger", name, "it is gone")),
+            Some("O" | "A") => {}
+            Some(_) => {
+                findings.push(Finding::new(Flaw::TriggerDisabled, "pg_trigger", name, "it is switched off"));
+            }
+        }
+    }
+    for (table, trigger) in there.keys() {
+        if trigger.ends_with("_note_insert") && !REMEMBERED.iter().any(|(known, _)| known == table) {
+            findings.push(Finding::new(
+                Flaw::TableUnlisted,
+                "pg_trigger",
+                format!("{table}.{trigger}"),
+                "this build does not check its rows",
+            ));
+        }
+    }
+    for kind in store::kinds(conn).await? {
+        if !REMEMBERED.iter().any(|(known, _)| *known == kind) {
+            let differs = "states are kept of a table that is not remembered";
+            findings.push(Finding::new(Flaw::StateUnfounded, "log_states", kind, differs));
+        }
+    }
+    Ok(findings)
+}
