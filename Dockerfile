@@ -11,6 +11,8 @@ RUN groupadd --system --gid 10001 temwen \
     && useradd --system --uid 10001 --gid temwen --no-create-home --shell /usr/sbin/nologin temwen \
     && install -d -o temwen -g temwen -m 0700 /data
 COPY --from=build /build/target/release/temwen /usr/local/bin/temwen
+# Whom to trust with https, such as witnesses of the log.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /build/LICENSE /usr/share/doc/temwen/LICENSE
 USER temwen
 # The keys live here; the database does not.

@@ -126,6 +126,10 @@ pub struct Serve {
     /// nowhere
     #[arg(long, env = "TEMWEN_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
     pub metrics_listen: Option<SocketAddr>,
+    /// The file that names the outside witnesses of the audit log and says whose cosignatures are enough, as
+    /// <https://c2sp.org/tlog-policy> has it. Default: no witnesses
+    #[arg(long, env = "TEMWEN_WITNESSES", value_name = "FILE")]
+    pub witnesses: Option<PathBuf>,
     /// What is logged to standard error: error, warn, info, debug or trace, or more per module, such as
     /// `info,temwen::db=debug`. Libraries never log more than warnings. Default: info
     #[arg(

@@ -16,14 +16,18 @@ use crate::config::LogFormat;
 
 /// Libraries that pass on what people entrust to us: at finer levels they write statements with their parameters, or
 /// requests with their headers. No setting lets them say more than warnings.
-const DISCREET: [&str; 9] = [
+const DISCREET: [&str; 13] = [
     "actix_http",
     "actix_server",
     "actix_web",
     "deadpool",
     "diesel",
     "diesel_async",
+    "hyper",
+    "hyper_util",
     "mio",
+    "reqwest",
+    "rustls",
     "tokio_postgres",
     "utoipa_swagger_ui",
 ];
@@ -75,6 +79,18 @@ pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_counter!(
         "temwen_background_failures_total",
         "Steps of the background that failed, by step."
+    );
+    metrics::describe_counter!(
+        "temwen_log_witness_failures_total",
+        "Answers of a witness that were none or no use, by witness."
+    );
+    metrics::describe_counter!(
+        "temwen_log_witness_disagreements_total",
+        "Answers of a witness that holds another log than this one, by witness."
+    );
+    metrics::describe_gauge!(
+        "temwen_log_witness_lag",
+        "Entries under the newest checkpoint that a witness has not cosigned, by witness."
     );
     Ok(handle)
 }

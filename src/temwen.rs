@@ -10,6 +10,7 @@ use crate::auth::credentials::slowdown::Slowdown;
 use crate::auth::credentials::tokens::Tokens;
 use crate::coa::{Policy, Texts};
 use crate::db::Db;
+use crate::tlog::TrustPolicy;
 
 /// Everything that a request may need. The server builds one per worker; all but the pool is shared.
 #[derive(Clone)]
@@ -38,6 +39,8 @@ pub struct Shared {
     pub clock: Clock,
     /// What may be asked for the metrics, and how many proxies stand in front.
     pub front: Front,
+    /// The outside witnesses of the log, and whose cosignatures are enough.
+    pub witnesses: Option<TrustPolicy>,
 }
 
 /// How the server is reached.
@@ -45,8 +48,6 @@ pub struct Shared {
 pub struct Front {
     /// How many proxies stand in front and append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
-    /// How many outside witnesses have to sign a checkpoint before it is shown to reporters in preference to a newer one.
-    pub witnesses_needed: usize,
 }
 
 impl std::ops::Deref for Temwen {

@@ -19,9 +19,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use temwen::auth::credentials::Keys;
 use temwen::db::embedded::{Options, PrivatePostgres};
 use temwen::db::{Connect, Server as Given};
-use temwen::tlog::{self, VerifierKey};
+use temwen::tlog::{self, CosignerKey, SigningKey, VerifierKey};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const GOOD_PASSWORD: &str = "wooden kite over quiet harbour 42";
@@ -730,4 +731,79 @@ fn a_given_database_is_migrated_by_its_owner_and_served_by_nobody_special() {
     assert!(broken.code == 1 && broken.err.contains("is not the URL of a PostgreSQL"), "{}", broken.err);
     assert!(!broken.err.contains("hunter2"));
     postgres.stop().unwrap();
+}
+
+#[test]
+fn witnesses_are_named_in_a_file_and_none_of_them_is_waited_for() {
+    let place = directory();
+    let file = |name: &str| place.path().join(name);
+    let text = |name: &str| file(name).to_str().unwrap().to_owned();
+    let witness_key = CosignerKey::generate("silent.example").unwrap().verifier();
+    // Every flaw is named, before anything is made.
+    fs::write(file("policy"), format!("witness a {witness_key} http://a b\nqourum a\n")).unwrap();
+    let refused = |policy: &str| {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--witnesses", policy];
+        let ended = run(&mut temwen(&arguments, &file("data")), "");
+        assert_eq!(ended.code, 1);
+        ended.err
+    };
+    let said = refused(&text("policy"));
+    for part in [
+        "has 3 flaws",
+        "line 1: it should be: witness",
+        "line 2: it begins with none",
+        "line 3: the policy ends",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(refused(&text("nowhere")).contains("cannot read the policy of witnesses"));
+    assert!(!file("data").join("keys").exists());
+    let other = SigningKey::generate("other.example").unwrap().verifier();
+    fs::write(file("policy"), format!("log {other}\nquorum none\n")).unwrap();
+    assert!(refused(&text("policy")).contains("none of the logs"));
+
+    // One that never answers, and one that does: the program itself.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_url = format!("http://someone:secret@{}", silent.local_addr().unwrap());
+    let log_key =
+        Keys::open_or_create(&file("data").join("keys"), None).unwrap().log_verifiers()[0].to_string();
+    let arguments = [
+        "witness",
+        "--listen",
+        "127.0.0.1:0",
+        "--name",
+        "good.example",
+        "--log-key",
+        &log_key,
+        "--key",
+        &text("w.key"),
+        "--state",
+        &text("w.state"),
+    ];
+    let mut witness = temwen(&arguments, place.path()).spawn().unwrap();
+    let said: Vec<String> =
+        BufReader::new(witness.stdout.take().unwrap()).lines().take(2).map(Result::unwrap).collect();
+    let key = said[0].strip_prefix("The witness's public key is ").unwrap();
+    let url = said[1].strip_prefix("The witness listens on ").unwrap();
+    let policy = format!(
+        "log {log_key}\nwitness good {key} {url}\nwitness silent {witness_key} {silent_url}\ngroup one any good silent\nquorum one\n"
+    );
+    fs::write(file("policy"), policy).unwrap();
+    let server = serve(&file("data"), &["--witnesses", &text("policy"), "--metrics-listen", "127.0.0.1:0"]);
+    server.submit("It was at the market.");
+    let cosigned = |line: &str| line.starts_with("\u{2014} good.example ");
+    let since = Instant::now();
+    while !ask(&server.address, "GET", "/v1/log/checkpoint", &Value::Null).unwrap().1.lines().any(cosigned) {
+        assert!(since.elapsed() < PATIENCE, "no cosignature came");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let metrics = ask(server.metrics.as_ref().unwrap(), "GET", "/metrics", &Value::Null).unwrap().1;
+    assert!(metrics.contains("temwen_log_witness_lag{witness=\"silent.example\"} "), "{metrics}");
+    let since = Instant::now();
+    let (code, log) = server.stop(Signal::SIGTERM);
+    assert_eq!(code, 0, "{log}");
+    assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
+    assert!(!log.contains("secret") && !log.contains("http://"), "{log}");
+    kill(Pid::from_raw(witness.id().try_into().unwrap()), Signal::SIGKILL).unwrap();
+    witness.wait().unwrap();
 }

@@ -3,6 +3,9 @@
 //! Every command that works on the register begins with [`Opened::open`] and ends with [`Opened::close`]. With a private
 //! PostgreSQL it does not matter whether a server runs on the same data directory.
 
+use std::fmt::Display;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -13,12 +16,14 @@ use super::Failed;
 use crate::Temwen;
 use crate::auth::credentials::{Keys, Passwords, Slowdown, Tokens};
 use crate::auth::policy::Lanes;
-use crate::coa::{Flaw, Policy, Texts};
+use crate::coa::{Policy, Texts};
 use crate::config::Database;
 use crate::db::embedded::{Failure, Options, PrivatePostgres, create_data_dir, lock_for_serving};
 use crate::db::migrate::{self, Difference};
 use crate::db::{Connect, Db, Server, prepare};
+use crate::log::witnesses;
 use crate::temwen::{Clock, Front, Shared};
+use crate::tlog::TrustPolicy;
 
 /// The register's database in the private cluster.
 const NAME: &str = "temwen";
@@ -32,7 +37,7 @@ const REMEMBERED_FAILURES: usize = 20_000;
 
 /// What the register is opened for.
 #[derive(Debug, Clone, Copy)]
-pub enum Use {
+pub enum Use<'a> {
     /// A command that works beside a server, or without one.
     Command,
     /// The server itself, which holds the data directory's lock.
@@ -41,6 +46,8 @@ pub enum Use {
         connections: usize,
         /// How many proxies stand in front of it.
         trusted_proxies: usize,
+        /// The file that names the log's witnesses.
+        witnesses: Option<&'a Path>,
     },
 }
 
@@ -56,14 +63,16 @@ pub struct Opened {
 
 impl Opened {
     /// Opens the register: reads policy and keys, then starts or finds the database and checks its schema.
-    pub async fn open(database: &Database, purpose: Use) -> Result<Self, Failed> {
-        let (connections, trusted_proxies, serving) = match purpose {
-            Use::Command => (0, 0, false),
-            Use::Serve { connections, trusted_proxies } => (connections, trusted_proxies, true),
+    pub async fn open(database: &Database, purpose: Use<'_>) -> Result<Self, Failed> {
+        let (connections, trusted_proxies, witnesses, serving) = match purpose {
+            Use::Command => (0, 0, None, false),
+            Use::Serve { connections, trusted_proxies, witnesses } => {
+                (connections, trusted_proxies, witnesses, true)
+            }
         };
         // Before anything slow: what a person has to mend should be said at once.
         let given = given(database)?;
-        let shared = Arc::new(shared(database, Front { trusted_proxies, ..Front::default() })?);
+        let shared = Arc::new(shared(database, Front { trusted_proxies }, witnesses)?);
         let (private, connect) = if let Some(connect) = given {
             prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
             migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
@@ -174,7 +183,7 @@ pub fn given(database: &Database) -> Result<Option<Connect>, Failed> {
 }
 
 /// Reads the policy and the keys, and makes what all threads share.
-fn shared(database: &Database, front: Front) -> Result<Shared, Failed> {
+fn shared(database: &Database, front: Front, witnesses_file: Option<&Path>) -> Result<Shared, Failed> {
     let policy = match &database.policy {
         Some(path) => {
             Policy::load(path).map_err(|flaws| flawed(&format!("the policy {}", path.display()), &flaws))?
@@ -182,8 +191,15 @@ fn shared(database: &Database, front: Front) -> Result<Shared, Failed> {
         None => Policy::built_in().map_err(|flaws| flawed("the policy that the program carries", &flaws))?,
     };
     let texts = Texts::built_in().map_err(|flaws| flawed("the texts that the program carries", &flaws))?;
+    let witnesses = witnesses_file.map(read_witnesses).transpose()?;
     create_data_dir(&database.data_dir)?;
     let keys = Keys::open_or_create(&database.key_dir(), database.log_origin.as_deref())?;
+    if let Some((file, policy)) = witnesses_file.zip(witnesses.as_ref()) {
+        let flaws = witnesses::flaws(policy, &keys.log_verifiers());
+        if !flaws.is_empty() {
+            return Err(flawed(&policy_of_witnesses(file), &flaws));
+        }
+    }
     let cores = available_parallelism().map_or(1, usize::from);
     Ok(Shared {
         tokens: Tokens::new(&keys)?,
@@ -194,11 +210,24 @@ fn shared(database: &Database, front: Front) -> Result<Shared, Failed> {
         texts,
         clock: Clock::system(),
         front,
+        witnesses,
     })
 }
 
+/// What flaws of that file are told under.
+fn policy_of_witnesses(file: &Path) -> String {
+    format!("the policy of witnesses {} (--witnesses, TEMWEN_WITNESSES)", file.display())
+}
+
+/// Reads who witnesses the log.
+fn read_witnesses(file: &Path) -> Result<TrustPolicy, Failed> {
+    let what = policy_of_witnesses(file);
+    let source = fs::read(file).map_err(|error| Failed::because(format!("cannot read {what}"), &error))?;
+    TrustPolicy::parse(&source).map_err(|faults| flawed(&what, &faults))
+}
+
 /// Every flaw on a line of its own.
-pub(super) fn flawed(what: &str, flaws: &[Flaw]) -> Failed {
+pub(super) fn flawed(what: &str, flaws: &[impl Display]) -> Failed {
     let lines: Vec<String> = flaws.iter().map(|flaw| format!("\n  {flaw}")).collect();
     let flaws = if lines.len() == 1 { "a flaw".to_owned() } else { format!("{} flaws", lines.len()) };
     Failed::new(format!("{what} has {flaws}:{}", lines.concat()))

@@ -10,9 +10,11 @@ pub mod guard;
 pub mod http;
 pub mod sequencer;
 mod sequencer_store;
-
 mod store;
 pub mod verify;
+pub mod witnesses;
+mod witnesses_post;
+mod witnesses_store;
 
 use uuid::Uuid;
 
@@ -22,7 +24,7 @@ use crate::audit::{Event, Seen, What};
 use crate::db::{Caller, Tx};
 use crate::error::{Error, Result};
 use crate::temwen::Temwen;
-use crate::tlog::{self, Head, LogProof, TILE_WIDTH, TileId, Tiles};
+use crate::tlog::{self, Hash, LogProof, TILE_WIDTH, TileId, Tiles};
 use crate::values::EntryId;
 
 /// The newest signed checkpoint with the cosignatures it has; `None` while nothing is signed.
@@ -63,25 +65,32 @@ pub enum Place {
     Proven(Box<Proven>),
 }
 
-/// Proves that the entry is in the log, under the newest checkpoint that enough witnesses signed, or else the newest.
+/// Proves that the entry is in the log: under the newest checkpoint over it that enough witnesses signed, or else the newest
+/// that any witness signed, or else the newest.
 pub async fn prove(temwen: &Temwen, caller: &Caller, entry: Uuid) -> Result<Place> {
-    let enough = i64::try_from(temwen.front.witnesses_needed).unwrap_or(i64::MAX);
     let read = async |conn: &_| {
         futures_util::try_join!(
             store::entry(conn, entry),
-            store::checkpoint_over(conn, entry, enough),
+            store::cosigned_over(conn, entry),
             store::checkpoint(conn)
         )
     };
-    let (found, witnessed, newest) = temwen.db.read(caller, read).await?;
+    let (found, cosigned, newest) = temwen.db.read(caller, read).await?;
     let Some((seen, place)) = found else { return Ok(Place::Unknown) };
     let Some(place) = place.and_then(|place| u64::try_from(place).ok()) else { return Ok(Place::Waits) };
-    let Some(checkpoint) = witnessed.or(newest).filter(|checkpoint| checkpoint.head.size > place) else {
+    let Some(newest) = newest.map(|newest| newest.head.size).filter(|size| *size > place) else {
         return Ok(Place::Waits);
     };
-    let wanted = tlog::needed_for_inclusion(checkpoint.head.size, place).map_err(Error::internal)?;
-    let tiles = tiles(temwen, caller, &wanted, checkpoint.head).await?;
-    let hashes = tiles.inclusion(checkpoint.head.size, place).map_err(Error::internal)?;
+    let size = witnesses::preferred(temwen.witnesses.as_ref(), &cosigned).unwrap_or(newest);
+    let wanted = tlog::needed_for_inclusion(size, place).map_err(Error::internal)?;
+    let read = async |conn: &_| {
+        futures_util::try_join!(store::checkpoint_of(conn, size), store::tiles(conn, &wanted))
+    };
+    let (checkpoint, tiles) = temwen.db.read(caller, read).await?;
+    let checkpoint =
+        checkpoint.ok_or_else(|| Error::internal("a checkpoint that witnesses signed is not there"))?;
+    let tiles = as_wide_as(size, tiles);
+    let hashes = tiles.inclusion(size, place).map_err(Error::internal)?;
     let proof = LogProof { extra: None, index: place, hashes, checkpoint: checkpoint.text()? };
     Ok(Place::Proven(Box::new(Proven { entry: seen.leaf(), place, proof })))
 }
@@ -102,13 +111,22 @@ pub async fn first_about(
     temwen.db.read(caller, async |conn| store::first_about(conn, object, &words).await).await
 }
 
-/// These tiles as wide as the tree of `head` has them.
-pub(crate) async fn tiles(temwen: &Temwen, caller: &Caller, wanted: &[TileId], head: Head) -> Result<Tiles> {
-    let found = temwen.db.read(caller, async |conn| store::tiles(conn, wanted).await).await?;
+/// Proves that the tree of `new` entries continues the tree of `old`.
+async fn consistency(temwen: &Temwen, caller: &Caller, old: u64, new: u64) -> Result<Vec<Hash>> {
+    if old == 0 || old == new {
+        return Ok(Vec::new());
+    }
+    let wanted = tlog::needed_for_consistency(old, new).map_err(Error::internal)?;
+    let tiles = temwen.db.read(caller, async |conn| store::tiles(conn, &wanted).await).await?;
+    as_wide_as(new, tiles).consistency(old, new).map_err(Error::internal)
+}
+
+/// These tiles as wide as the tree of that size has them.
+fn as_wide_as(size: u64, tiles: Vec<(TileId, Vec<u8>)>) -> Tiles {
     let as_wide = |(id, hashes): (TileId, Vec<u8>)| {
-        tlog::partial(&hashes, id.width(head.size)).map(|part| (id, part.to_vec()))
+        tlog::partial(&hashes, id.width(size)).map(|part| (id, part.to_vec()))
     };
-    Ok(Tiles(found.into_iter().filter_map(as_wide).collect()))
+    Tiles(tiles.into_iter().filter_map(as_wide).collect())
 }
 
 /// A bundle of entries (c2sp.org/tlog-tiles): the leaves of a tile, each after its length. `None` if there are not so many,

@@ -68,27 +68,42 @@ pub(super) async fn checkpoint(mut conn: &AsyncPgConnection) -> QueryResult<Opti
     row.map(read).transpose()
 }
 
-struct Over;
-impl Text for Over {
-    const GIVEN: &'static str = "entry, enough";
-    const SQL: &'static str = checkpoints!(
-        ", witnessed as (select c.size from log_cosignatures c \
-             where c.size > (select p.place from log_places p where p.entry_id = (select entry from given)) \
-             group by c.size having count(*) >= (select enough from given) order by c.size desc limit 1)",
-        "and h.size = (select size from witnessed)"
-    );
+struct OfSize;
+impl Text for OfSize {
+    const GIVEN: &'static str = "of_size";
+    const SQL: &'static str = checkpoints!("", "and h.size = (select of_size from given)");
     type Row = Columns;
 }
 
-/// The newest checkpoint over an entry that so many witnesses signed.
-pub(super) async fn checkpoint_over(
+/// The signed checkpoint of the tree of that size, if there is one.
+pub(super) async fn checkpoint_of(
+    mut conn: &AsyncPgConnection,
+    size: u64,
+) -> QueryResult<Option<Checkpoint>> {
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    let row: Option<Row> =
+        Fixed::with(OfSize, (size.into_sql::<sql::BigInt>(),)).get_result(&mut conn).await.optional()?;
+    row.map(read).transpose()
+}
+
+struct CosignedOver;
+impl Text for CosignedOver {
+    const GIVEN: &'static str = "entry";
+    // The newest alone are looked at, and each size has few witnesses: the index gives them in order.
+    const SQL: &'static str = " select c.size, array_agg(c.witness) from log_cosignatures c \
+         where c.size > (select p.place from log_places p where p.entry_id = (select entry from given)) \
+         group by c.size order by c.size desc limit 64";
+    type Row = (sql::BigInt, sql::Array<sql::Text>);
+}
+
+/// The sizes of the newest trees over an entry that witnesses signed, newest first, each with who did.
+pub(super) async fn cosigned_over(
     mut conn: &AsyncPgConnection,
     entry: Uuid,
-    enough: i64,
-) -> QueryResult<Option<Checkpoint>> {
-    let binds = (entry.into_sql::<sql::Uuid>(), enough.into_sql::<sql::BigInt>());
-    let row: Option<Row> = Fixed::with(Over, binds).get_result(&mut conn).await.optional()?;
-    row.map(read).transpose()
+) -> QueryResult<Vec<(u64, Vec<String>)>> {
+    let rows: Vec<(i64, Vec<String>)> =
+        Fixed::with(CosignedOver, (entry.into_sql::<sql::Uuid>(),)).load(&mut conn).await?;
+    Ok(rows.into_iter().filter_map(|(size, keys)| Some((size.try_into().ok()?, keys))).collect())
 }
 
 /// The size of the largest signed tree.

@@ -21,6 +21,7 @@ use crate::deadlines;
 use crate::error::{Error, Kind, Result};
 use crate::log::sequencer::Sequencer;
 use crate::log::verify;
+use crate::log::witnesses::Witnesses;
 use crate::temwen::Temwen;
 
 /// A checkpoint is at most a second behind: half of that is for writing and signing it.
@@ -39,6 +40,7 @@ pub(super) struct Background(Vec<JoinHandle<()>>);
 pub(super) fn start(
     temwen: &Temwen,
     sequencer: &Arc<Mutex<Sequencer>>,
+    witnesses: Option<Witnesses>,
     postgres: Option<Arc<PrivatePostgres>>,
     numbers: Option<PrometheusHandle>,
     stop: &Stop,
@@ -55,6 +57,18 @@ pub(super) fn start(
         let (temwen, sequencer) = of.clone();
         async move { sequencer.lock().await.step(&temwen).await }
     }));
+    if let Some(witnesses) = witnesses {
+        // Each on its own: one that is slow, or down, is waited for by nobody.
+        for witness in witnesses.all() {
+            let (witness, temwen) = (Arc::clone(witness), temwen.clone());
+            all.push(until_stop(stop, async move { witness.attend(&temwen).await }));
+        }
+        let of = (temwen.clone(), Arc::new(witnesses));
+        all.push(again("log.witnesses", OFTEN, stop, move || {
+            let (temwen, witnesses) = of.clone();
+            async move { witnesses.choose(&temwen).await }
+        }));
+    }
     let of = (temwen.clone(), Arc::new(Mutex::new(verify::Progress::default())));
     all.push(again("log.verify", EVERY_SECOND, stop, move || {
         let (temwen, progress) = of.clone();
@@ -93,6 +107,17 @@ impl Background {
             }
         }
     }
+}
+
+/// Does `work` until the server stops: then at once no more.
+fn until_stop(stop: &Stop, work: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
+    let mut stop = stop.clone();
+    actix_web::rt::spawn(async move {
+        tokio::select! {
+            () = stop.wait() => {}
+            () = work => {}
+        }
+    })
 }
 
 /// Takes the step `name` again and again, with a `pause` after each. One that fails is taken again like the others.

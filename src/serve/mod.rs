@@ -27,6 +27,7 @@ use crate::config::Serve;
 use crate::db::embedded::lock_for_serving;
 use crate::log::guard::Guard;
 use crate::log::sequencer::Sequencer;
+use crate::log::witnesses::Witnesses;
 use crate::temwen::Temwen;
 use crate::{demo, http, telemetry};
 
@@ -61,6 +62,7 @@ pub async fn run(settings: Serve) -> Result<(), Failed> {
     let purpose = Use::Serve {
         connections: workers * connections + FOR_BACKGROUND,
         trusted_proxies: usize::from(settings.trusted_proxies),
+        witnesses: settings.witnesses.as_deref(),
     };
     let opened = Opened::open(&settings.database, purpose).await?;
     let served = if stop.is_set() {
@@ -87,6 +89,8 @@ async fn serve(opened: &Opened, settings: &Serve, doors: Doors, mut stop: Stop) 
     let guard = Guard::open(&settings.database.key_dir(), &backstage.keys.log_verifiers())
         .map_err(|error| Failed::because("what was signed last is not known", &error))?;
     let sequencer = Arc::new(AsyncMutex::new(Sequencer::new(guard)));
+    let witnesses = Witnesses::new(&backstage)
+        .map_err(|error| Failed::because("the log's witnesses cannot be reached from here", &error))?;
     let demo = if settings.demo { Some(demo::prepare(&backstage).await?) } else { None };
 
     let address = doors
@@ -103,6 +107,7 @@ async fn serve(opened: &Opened, settings: &Serve, doors: Doors, mut stop: Stop) 
     let background = background::start(
         &backstage,
         &sequencer,
+        witnesses,
         postgres,
         counted.as_ref().map(|counted| counted.numbers.clone()),
         &stop,

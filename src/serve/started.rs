@@ -21,7 +21,7 @@ pub(super) async fn remember(temwen: &Temwen, settings: &Serve) -> Result<(), Fa
             futures_util::try_join!(audit::last_policy_digest(conn), audit::last_start(conn))
         })
         .await?;
-    let configuration = configuration(settings);
+    let configuration = configuration(settings, temwen);
     let keys = temwen.keys.in_use();
     let words = || audit::Detail::words(keys.iter().map(String::as_str));
     let mut events = Vec::new();
@@ -68,7 +68,7 @@ pub(super) async fn remember_end(temwen: &Temwen) -> Result<()> {
 }
 
 /// What tells one configuration from another: nothing of it can be read from its digest, which holds no secret.
-fn configuration(settings: &Serve) -> String {
+fn configuration(settings: &Serve, temwen: &Temwen) -> String {
     let form = canonical(&json!({
         "listen": settings.listen.to_string(),
         "demo": settings.demo,
@@ -76,6 +76,7 @@ fn configuration(settings: &Serve) -> String {
         "connections": settings.database_connections,
         "trusted_proxies": settings.trusted_proxies,
         "metrics": settings.metrics_listen.map(|address| address.to_string()),
+        "witnesses": temwen.witnesses.as_ref().map(|policy| digest(policy.source())),
         "log": settings.log,
         "private": settings.database.database_url.is_none(),
     }));

@@ -80,4 +80,12 @@ pub enum Fault {
     /// Not an add-checkpoint request.
     #[error("this is not an add-checkpoint request: {0}")]
     Request(&'static str),
+    /// A flaw in a policy of witnesses.
+    #[error("line {line}: {flaw}")]
+    Policy {
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        flaw: &'static str,
+    },
 }

@@ -83,6 +83,11 @@ impl VerifierKey {
         self.kind
     }
 
+    /// Whether both are one key, whatever it is called.
+    pub(super) fn same_public(&self, other: &Self) -> bool {
+        self.public == other.public
+    }
+
     /// Whether a signature claims to be of this key.
     pub(crate) fn claims(&self, signature: &Signature) -> bool {
         self.name == signature.name() && self.id == signature.id()

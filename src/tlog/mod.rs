@@ -8,6 +8,7 @@ mod edge;
 mod fault;
 mod keys;
 mod note;
+mod policy;
 mod proof;
 mod tiles;
 mod witness;
@@ -21,17 +22,20 @@ pub use crate::tlog::edge::Edge;
 pub use crate::tlog::fault::Fault;
 pub use crate::tlog::keys::{CosignerKey, KeyKind, SigningKey, VerifierKey};
 pub use crate::tlog::note::{LONGEST_NOTE, MOST_SIGNATURES, SignedNote};
+pub use crate::tlog::policy::{NamedWitness, TrustPolicy};
 pub use crate::tlog::proof::{LONGEST_PROOF, LogProof, MOST_HASHES, check_consistency, check_inclusion};
 pub use crate::tlog::tiles::{
     Checked, HASH_BYTES, LARGEST_TREE, TILE_WIDTH, TileId, Tiles, needed_for_consistency,
     needed_for_inclusion, needed_for_tile, parse_index, parse_path, partial, path,
 };
-pub use crate::tlog::witness::AddCheckpoint;
+pub use crate::tlog::witness::{AddCheckpoint, held_size};
 
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
 mod note_tests;
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod proof_tests;
 #[cfg(test)]

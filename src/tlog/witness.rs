@@ -9,6 +9,12 @@ use crate::tlog::note::LONGEST_NOTE;
 use crate::tlog::proof::hashes;
 use crate::tlog::tiles::decimal;
 
+/// Reads what a witness answers that last cosigned another tree: its size, in the one way that is allowed.
+pub fn held_size(body: &[u8]) -> Result<u64, Fault> {
+    let line = std::str::from_utf8(body).ok().and_then(|text| text.strip_suffix('\n')).and_then(decimal);
+    line.ok_or(Fault::Request("what the witness holds should be a plain number and a newline"))
+}
+
 /// An `add-checkpoint` request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AddCheckpoint {

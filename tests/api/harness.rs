@@ -25,6 +25,7 @@ use temwen::db::{Caller as By, Connect, Db, Server, migrate};
 use temwen::log::guard::Guard;
 use temwen::log::sequencer::{Sequencer, Step};
 use temwen::temwen::{Clock, Front, Shared};
+use temwen::tlog::TrustPolicy;
 use temwen::users::{self, NewUser, Rights};
 use temwen::values::{Email, Line, UserId};
 use temwen::{Temwen, http};
@@ -111,11 +112,12 @@ impl Answer {
 pub struct Made {
     pub connections: usize,
     pub front: Front,
+    pub witnesses: Option<TrustPolicy>,
 }
 
 impl Default for Made {
     fn default() -> Self {
-        Self { connections: 4, front: Front::default() }
+        Self { connections: 4, front: Front::default(), witnesses: None }
     }
 }
 
@@ -146,6 +148,7 @@ impl TestApp {
             policy,
             clock,
             front: made.front,
+            witnesses: made.witnesses,
         };
         let temwen = Temwen { db, shared: Arc::new(shared) };
         let service = Rc::new(init_service(http::application(temwen.clone())).await);
