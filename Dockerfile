@@ -5,8 +5,6 @@ COPY . .
 RUN cargo build --release --locked --bin temwen
 
 FROM debian:bookworm-slim
-# To reach witnesses over https.
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 RUN groupadd --system --gid 10001 temwen \
     && useradd --system --uid 10001 --gid temwen --no-create-home --shell /usr/sbin/nologin temwen \
     && install -d -o temwen -g temwen -m 0700 /data
