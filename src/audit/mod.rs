@@ -55,7 +55,9 @@ impl From<Uuid> for Detail {
 }
 impl From<i64> for Detail {
     fn from(number: i64) -> Self {
-        Self(Value::from(number))
+        // The canonical form (RFC 8785) knows whole numbers up to 2^53 - 1; what is larger comes from somebody hostile.
+        const LARGEST: i64 = (1 << 53) - 1;
+        Self(Value::from(number.clamp(-LARGEST, LARGEST)))
     }
 }
 impl From<i32> for Detail {
