@@ -142,13 +142,10 @@ impl Keys {
         let log = log_keys::open_or_create(dir, origin)?;
         let known = log_keys::publish(dir, &log)?;
         let intake = dir.join(INTAKE);
-        let secret = match secret(&intake)? {
-            Some(secret) => secret,
-            None => {
-                create(dir, INTAKE, &Zeroizing::new(random::<32>()?)[..])?;
-                secret(&intake)?.ok_or_else(|| KeyError::Malformed(intake.clone()))?
-            }
-        };
+        if secret(&intake)?.is_none() {
+            create(dir, INTAKE, &Zeroizing::new(random::<32>()?)[..])?;
+        }
+        let secret = secret(&intake)?.ok_or(KeyError::Malformed(intake))?;
         let root = hmac::Key::new(hmac::HMAC_SHA256, &secret);
         Ok(Self {
             tokens: tokens?,
@@ -303,8 +300,9 @@ pub(super) fn numbered(dir: &Path, kind: &str, ending: &str) -> Result<Vec<(u32,
 
 /// The number after all that the files of a kind have, or ever had.
 pub(super) fn next(dir: &Path, kind: &str) -> Result<u32, KeyError> {
-    let last = |ending| Ok(numbered(dir, kind, ending)?.last().map_or(0, |(number, _)| *number));
-    Ok(last(".pub")?.max(last(".key")?).saturating_add(1))
+    let mut files = numbered(dir, kind, ".pub")?;
+    files.extend(numbered(dir, kind, ".key")?);
+    Ok(files.iter().map(|(number, _)| *number).max().unwrap_or(0).saturating_add(1))
 }
 
 /// Writes `key` under the next free number; its path.

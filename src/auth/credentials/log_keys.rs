@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::keys::{KeyError, add as add_file, create, create_text, file_name, files, next, numbered, read, text};
+use super::keys::{
+    KeyError, add as add_file, create, create_text, file_name, files, next, numbered, read, text,
+};
 use super::random;
 use crate::tlog::{SigningKey, VerifierKey};
 
