@@ -328,6 +328,26 @@ fn p8_the_log_goes_on_from_start_to_start_and_a_new_key_signs_beside_the_old() {
     assert_eq!(told, [2, 2, 1, 0, 1], "{actions:?}");
     assert_eq!(tlog::read(&kept()).unwrap().head.size, actions.len() as u64);
 
+    // The old key is taken away: what it alone signed is still known, and so is what was signed last.
+    fs::write(data_dir.join("keys/log.checkpoint"), &first.text).unwrap();
+    fs::remove_file(data_dir.join("keys/log-0001.key")).unwrap();
+    let server = with(&[]);
+    assert_eq!(VerifierKey::parse(&get(&server, "/v1/log/key")).unwrap(), added);
+    let (code, log) = server.stop(Signal::SIGTERM);
+    assert_eq!(code, 0, "{log}");
+    let looked = run(&mut temwen(&["verify-log"], &data_dir), "");
+    assert_eq!(looked.code, 0, "{}{}", looked.out, looked.err);
+    // Without what it is checked with, it is not checked; without intake.key, only who says so is content.
+    fs::rename(data_dir.join("keys/log-0001.pub"), data_dir.join("away")).unwrap();
+    let looked = run(&mut temwen(&["verify-log"], &data_dir), "");
+    assert_eq!(looked.code, 2, "{}{}", looked.out, looked.err);
+    assert!(looked.out.contains("Not checked: the signatures of "), "{}", looked.out);
+    fs::rename(data_dir.join("away"), data_dir.join("keys/log-0001.pub")).unwrap();
+    fs::rename(data_dir.join("keys/intake.key"), data_dir.join("away")).unwrap();
+    assert_eq!(run(&mut temwen(&["verify-log"], &data_dir), "").code, 2);
+    assert_eq!(run(&mut temwen(&["verify-log", "--without-seals"], &data_dir), "").code, 0);
+    fs::rename(data_dir.join("away"), data_dir.join("keys/intake.key")).unwrap();
+
     // A log whose last checkpoint was put in by somebody else is not gone on with.
     fs::write(data_dir.join("keys/log.checkpoint"), "register.example/v1/log\n7\n").unwrap();
     let refused = run(&mut temwen(&["serve", "--listen", "127.0.0.1:0"], &data_dir), "");

@@ -132,6 +132,11 @@ impl Event {
         Self { matter, ..self }
     }
 
+    /// The words that belong to it.
+    pub fn detail(&self) -> &Map<String, Value> {
+        &self.detail
+    }
+
     /// Adds a detail.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Detail>) -> Self {

@@ -21,7 +21,9 @@ use crate::tlog::LONGEST_NOTE;
 With --url it looks from outside, with public keys alone: it reads the log's checkpoint and all its tiles and computes the root anew. \
 Without, it looks from inside, at the register that --database-url or --data-dir names: entries, objects and tiles.
 
-Names every finding. Ends with 0 if all is well, 1 if something was tampered with, 2 if that could not be checked.
+Names every finding. Ends with 0 if all is well, 1 if something was tampered with, 2 if not everything could be checked: from inside, \
+seals of entries are checked only with the server's intake.key, and whoever has the database but not that key either gets 2 or says \
+--without-seals.
 
 Examples:
   temwen verify-log --url https://temwen.example/v1/log --key log.key --checkpoint old --save new
@@ -54,6 +56,10 @@ pub struct Arguments {
     /// flags. Default: none
     #[arg(long, env = "TEMWEN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub token: Option<SecretString>,
+    /// From inside: end with 0 although the seals of entries could not be checked, for want of intake.key. Then an entry that
+    /// somebody wrote past the server is not found. Default: end with 2
+    #[arg(long, conflicts_with = "url")]
+    pub without_seals: bool,
     /// Where the register is kept.
     #[command(flatten)]
     pub database: Database,
@@ -88,11 +94,18 @@ async fn inside(database: &Database, arguments: &Arguments) -> Result<(), Failed
         Trust::of(&arguments.key, &[], 0).map_err(unchecked)?.logs
     };
     let checkpoints: Vec<PathBuf> = arguments.checkpoint.iter().cloned().collect();
-    let looked =
-        verify_log_inside::inside(&Inside { database, checkpoints: &checkpoints, keys: &keys }).await;
+    let without_seals = arguments.without_seals;
+    let looked = verify_log_inside::inside(&Inside {
+        database,
+        checkpoints: &checkpoints,
+        keys: &keys,
+        without_seals,
+    })
+    .await;
     match looked {
-        Ok(true) => Ok(()),
-        Ok(false) => {
+        Ok(Verdict::Good) => Ok(()),
+        Ok(Verdict::Unchecked) => Err(unchecked("not everything could be checked")),
+        Ok(Verdict::Tampered) => {
             Err(Failed::new("the register is not what its log says").with_code(Verdict::Tampered.exit_code()))
         }
         Err(failed) => Err(failed.with_code(Verdict::Unchecked.exit_code())),

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::opened::{Opened, Private, given};
 use super::{Failed, say};
-use crate::auth::credentials::Keys;
+use crate::auth::credentials::Checking;
 use crate::config::Database;
 use crate::db::{Connect, migrate};
 use crate::import::Progress;
 use crate::log::guard::Guard;
 use crate::log::verify::{self, Report, Rules, Whole};
+use crate::outside::Verdict;
 use crate::temwen::Clock;
 use crate::tlog::{self, Head, VerifierKey};
 
@@ -27,13 +28,16 @@ pub struct Inside<'a> {
     pub checkpoints: &'a [PathBuf],
     /// The log's verifier keys, where the key directory is not at hand.
     pub keys: &'a [VerifierKey],
+    /// Whether it is well that seals are not checked, where `intake.key` is not at hand.
+    pub without_seals: bool,
 }
 
-/// Checks the register, shows progress on standard error, and names every finding on standard output; whether all is well.
+/// Checks the register, shows progress on standard error, and names every finding on standard output. Whatever could
+/// not be checked is named too, and then all is not well.
 ///
 /// # Errors
 /// When it could not be checked, with a sentence that says why. That is not to be taken for a good sign.
-pub async fn inside(arguments: &Inside<'_>) -> Result<bool, Failed> {
+pub async fn inside(arguments: &Inside<'_>) -> Result<Verdict, Failed> {
     let (rules, unchecked) = rules(arguments)?;
     let (private, connect) = if let Some(connect) = given(arguments.database)? {
         // As the role of the URL itself: the server's own role sees what its caller may see.
@@ -49,7 +53,7 @@ pub async fn inside(arguments: &Inside<'_>) -> Result<bool, Failed> {
     };
     let report = look(&connect, rules).await;
     Opened::stop(private).await?;
-    tell(&report?, &unchecked)
+    tell(&report?, unchecked)
 }
 
 async fn look(connect: &Connect, rules: Rules) -> Result<Report, Failed> {
@@ -71,7 +75,7 @@ async fn look(connect: &Connect, rules: Rules) -> Result<Report, Failed> {
     Ok(report?)
 }
 
-fn tell(report: &Report, unchecked: &[&str]) -> Result<bool, Failed> {
+fn tell(report: &Report, mut unchecked: Vec<String>) -> Result<Verdict, Failed> {
     for finding in &report.findings {
         say(&finding.to_string())?;
     }
@@ -79,40 +83,49 @@ fn tell(report: &Report, unchecked: &[&str]) -> Result<bool, Failed> {
         say(&format!("… and {} findings more", report.more))?;
     }
     say(&format!("Looked at {}.", report.looked_at()))?;
-    for what in unchecked {
+    if report.counts.unsigned_heads > 0 {
+        say(
+            "The last checkpoint is not signed yet: the server that made it ended before, or is about to sign it.",
+        )?;
+    }
+    if report.counts.unchecked_heads > 0 {
+        unchecked.push(format!(
+            "the signatures of {} checkpoints, which no known key of the log made (--key, or the key directory: --key-dir)",
+            report.counts.unchecked_heads
+        ));
+    }
+    for what in &unchecked {
         say(&format!("Not checked: {what}."))?;
     }
-    let good = report.findings.is_empty();
-    if good {
-        say("Everything is as the log says.")?;
-    } else {
+    if !report.findings.is_empty() {
         say(&format!("The register was tampered with: {} findings.", report.findings.len() + report.more))?;
+        return Ok(Verdict::Tampered);
     }
-    Ok(good)
+    if unchecked.is_empty() {
+        say("Everything is as the log says.")?;
+        return Ok(Verdict::Good);
+    }
+    say("What was checked is as the log says.")?;
+    Ok(Verdict::Unchecked)
 }
 
 /// What is checked with, and what cannot be checked.
-fn rules(arguments: &Inside<'_>) -> Result<(Rules, Vec<&'static str>), Failed> {
+fn rules(arguments: &Inside<'_>) -> Result<(Rules, Vec<String>), Failed> {
     let mut rules = Rules { keys: arguments.keys.to_vec(), ..Rules::at(Clock::system().now()) };
     let mut unchecked = Vec::new();
     let dir = arguments.database.key_dir();
-    // Looking must not make keys: with new ones, everything would seem to be forged.
-    if dir.join("intake.key").is_file() && dir.join("log-0001.key").is_file() {
-        let keys = Keys::open_or_create(&dir, None)?;
-        rules.seal = Some(keys.entry_seal());
-        let own = keys.log_verifiers();
-        let guard = Guard::open(&dir, &own)
-            .map_err(|error| Failed::because("what was signed last is not known", &error))?;
-        rules.known.extend(guard.last());
-        rules.keys.extend(own);
-    } else {
-        unchecked.push("seals of entries, for want of the key directory (--key-dir)");
-    }
-    if rules.keys.is_empty() {
+    let Checking { seal, log } = Checking::read(&dir)?;
+    rules.keys.extend(log.into_iter().filter(|key| !arguments.keys.contains(key)));
+    let last = Guard::read(&dir, &rules.keys)
+        .map_err(|error| Failed::because("what was signed last is not known", &error))?;
+    rules.known.extend(last);
+    if seal.is_none() && !arguments.without_seals {
         unchecked.push(
-            "signatures of checkpoints, for want of the log's key (--key) or the key directory (--key-dir)",
+            "seals of entries, for want of intake.key in the key directory (--key-dir; --without-seals accepts that)"
+                .to_owned(),
         );
     }
+    rules.seal = seal;
     for path in arguments.checkpoints {
         rules.known.push(kept(path, &rules.keys)?);
     }

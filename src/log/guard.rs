@@ -43,20 +43,25 @@ pub enum GuardError {
 impl Guard {
     /// What was signed last by whoever keeps its keys in `dir`.
     pub fn open(dir: &Path, keys: &[VerifierKey]) -> Result<Self, GuardError> {
-        let path = dir.join(FILE);
-        let last = match fs::read_to_string(&path) {
-            Ok(text) => match tlog::open(&text, keys) {
-                Ok(checkpoint) => Some(checkpoint.head),
-                Err(_) => return Err(GuardError::Foreign(path)),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(source) => return Err(GuardError::Io { path, source }),
-        };
+        let last = Self::read(dir, keys)?;
         // Better said at the start than when the first checkpoint is to be signed.
         let draft = dir.join(format!(".{FILE}.{}.try", std::process::id()));
         let tried = File::create(&draft).and_then(|_| fs::remove_file(&draft));
         tried.map_err(|source| GuardError::Io { path: draft, source })?;
         Ok(Self { dir: Some(dir.to_owned()), last })
+    }
+
+    /// What was signed last, according to the file in `dir`; `keys` are all that the log ever had. Writes nothing.
+    pub fn read(dir: &Path, keys: &[VerifierKey]) -> Result<Option<Head>, GuardError> {
+        let path = dir.join(FILE);
+        match fs::read_to_string(&path) {
+            Ok(text) => match tlog::open(&text, keys) {
+                Ok(checkpoint) => Ok(Some(checkpoint.head)),
+                Err(_) => Err(GuardError::Foreign(path)),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(GuardError::Io { path, source }),
+        }
     }
 
     /// Remembers only as long as it lives.

@@ -101,10 +101,9 @@ impl Sequencer {
         for _ in 0..ROUNDS {
             let placed = self.place(temwen).await?;
             step.placed += placed;
-            if let Some(size) = self.sign(temwen).await? {
-                step.signed = Some(size);
-            }
-            if placed == 0 {
+            let signed = self.sign(temwen).await?;
+            step.signed = signed.or(step.signed);
+            if placed == 0 && signed.is_none() {
                 break;
             }
         }
@@ -243,6 +242,10 @@ async fn find(tx: &mut Tx, known: Option<Edge>, sealed: bool) -> Result<Option<F
         return Ok(None);
     }
     let entries = not_too_many(entries);
+    if last.as_ref().is_some_and(|last| last.note.is_none()) {
+        // Signed first: the log goes on only from what is signed, so that no head but the last is ever without a signature.
+        return Ok(None);
+    }
     let head = last.map_or(Head::EMPTY, |last| last.head);
     let is_there = |edge: &Edge| edge.size() == head.size && edge.root().is_ok_and(|root| root == head.root);
     let edge = match known.filter(is_there) {

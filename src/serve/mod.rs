@@ -86,7 +86,7 @@ struct Doors {
 async fn serve(opened: &Opened, settings: &Serve, doors: Doors, mut stop: Stop) -> Result<(), Failed> {
     let backstage = opened.temwen(FOR_BACKGROUND)?;
     started::remember(&backstage, settings).await?;
-    let guard = Guard::open(&settings.database.key_dir(), &backstage.keys.log_verifiers())
+    let guard = Guard::open(&settings.database.key_dir(), &backstage.keys.known_log_verifiers())
         .map_err(|error| Failed::because("what was signed last is not known", &error))?;
     let sequencer = Arc::new(AsyncMutex::new(Sequencer::new(guard)));
     let witnesses = Witnesses::new(&backstage)

@@ -227,7 +227,29 @@ pub const WAYS: &[Way] = &[
     way(
         "a trigger that notes changes is replaced by one that notes nothing, and a row changed",
         "set session_replication_role = default; create or replace function cases_noted() returns trigger language plpgsql as 'begin return null; end'; update cases set priority = 'urgent'",
-        &[(Flaw::RowDiffers, "cases")],
+        &[(Flaw::FunctionDiffers, "pg_proc"), (Flaw::RowDiffers, "cases")],
+    ),
+    way(
+        "the function that shares out what was noted is replaced by one that leaves things out",
+        "create or replace function entry_changes(objects uuid[]) returns table (ordinal bigint, changes text[]) language plpgsql stable as 'begin return; end'",
+        &[(Flaw::FunctionDiffers, "pg_proc")],
+    ),
+    way(
+        "a function of ours is overlaid by another of the same name",
+        "create schema temwen_server; create function temwen_server.digest_of(state record) returns text language plpgsql as 'begin return null; end'",
+        &[(Flaw::FunctionDiffers, "pg_proc")],
+    ),
+    way(
+        "a trigger is added that changes rows before they are written",
+        "create function quietly() returns trigger language plpgsql as 'begin new.priority := ''routine''; return new; end'; \
+         create trigger quietly before insert or update on cases for each row execute function quietly()",
+        &[(Flaw::TriggerUnknown, "pg_trigger")],
+    ),
+    way(
+        "a trigger that notes changes is made to call something else",
+        "create function quietly() returns trigger language plpgsql as 'begin return null; end'; \
+         create or replace trigger cases_note_update after update on cases for each statement execute function quietly()",
+        &[(Flaw::TriggerDiffers, "pg_trigger")],
     ),
     way(
         "a trigger that notes changes is dropped",
@@ -332,7 +354,9 @@ pub const WAYS: &[Way] = &[
     ),
     way(
         "a head's checkpoint is changed",
-        "update log_heads set note = replace(note, E'\\n— ', E'\\n— x') where size = (select min(size) from log_heads)",
+        "update log_heads set note = left(note, length(note) - 30) || translate(substr(note, length(note) - 29, 10), \
+             'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', 'BCDEFGHIJKLMNOPQRSTUVWXYZAbcdefghijklmnopqrstuvwxyza1234567890/+') \
+             || right(note, 20) where size = (select min(size) from log_heads)",
         &[(Flaw::HeadForged, "log_heads")],
     ),
     way(
@@ -340,14 +364,11 @@ pub const WAYS: &[Way] = &[
         "update log_heads set note = (select note from log_heads order by size limit 1) where size = (select max(size) from log_heads)",
         &[(Flaw::HeadForged, "log_heads")],
     ),
-    Way {
-        then: Then::LaterAnd("delete from log_queue where entry_id not in (select id from audit_entries)"),
-        ..way(
-            "the checkpoints are removed, and no server signs any more",
-            "update log_heads set note = null",
-            &[(Flaw::HeadUnsigned, "log_heads")],
-        )
-    },
+    way(
+        "the checkpoints are removed",
+        "update log_heads set note = null",
+        &[(Flaw::HeadUnsigned, "log_heads")],
+    ),
     way(
         "a cosignature is made up",
         "insert into log_cosignatures select size, 'witness.example+00000000+AAAA', note, at from log_heads limit 1",

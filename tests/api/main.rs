@@ -17,6 +17,7 @@ mod idempotency;
 mod import;
 mod log;
 mod log_kills;
+mod log_laundering;
 mod log_tamper;
 mod log_tamper_ways;
 mod log_verify;

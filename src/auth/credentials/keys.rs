@@ -7,7 +7,8 @@
 //! The highest number signs, all verify: rotation adds a file and, once the last token signed with it has
 //! expired, removes the old one. Every server must know a key before any of them signs with it, so servers
 //! that share no directory get the file first and are then restarted. `intake.key` holds 32 random bytes,
-//! base64. `log-0001.key`, … sign the log's checkpoints; see the file `log_keys`.
+//! base64. `log-0001.key`, … sign the log's checkpoints, and `log-0001.pub`, … are what they are checked with; see the
+//! file `log_keys`.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -29,6 +30,8 @@ use crate::tlog::{SigningKey, VerifierKey};
 const LONGEST_FILE: u64 = 4096;
 const INTAKE: &str = "intake.key";
 const TOKEN: &str = "token";
+/// What the key of entries' seals is derived with.
+const ENTRIES: &str = "temwen audit entry v1";
 
 /// Why the keys could not be used. The path is an operator's; no message holds a key.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +110,7 @@ impl fmt::Debug for EntrySeal {
 pub struct Keys {
     tokens: Vec<TokenKey>,
     log: Vec<SigningKey>,
+    known: Vec<VerifierKey>,
     access_codes: hmac::Key,
     cursors: hmac::Key,
     idempotency: hmac::Key,
@@ -136,25 +140,21 @@ impl Keys {
         let tokens: Result<Vec<_>, _> =
             files(dir, TOKEN)?.into_iter().map(|(_, path)| TokenKey::read(&path)).collect();
         let log = log_keys::open_or_create(dir, origin)?;
+        let known = log_keys::publish(dir, &log)?;
         let intake = dir.join(INTAKE);
-        let secret = match read(&intake) {
-            Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
-                create(dir, INTAKE, &Zeroizing::new(random::<32>()?)[..])?;
-                read(&intake)?
-            }
-            other => other?,
-        };
-        if secret.len() != 32 {
-            return Err(KeyError::Malformed(intake));
+        if secret(&intake)?.is_none() {
+            create(dir, INTAKE, &Zeroizing::new(random::<32>()?)[..])?;
         }
+        let secret = secret(&intake)?.ok_or(KeyError::Malformed(intake))?;
         let root = hmac::Key::new(hmac::HMAC_SHA256, &secret);
         Ok(Self {
             tokens: tokens?,
             log,
+            known,
             access_codes: derive(&root, "temwen access code v1"),
             cursors: derive(&root, "temwen cursor v1"),
             idempotency: derive(&root, "temwen idempotency key v1"),
-            entries: derive(&root, "temwen audit entry v1"),
+            entries: derive(&root, ENTRIES),
         })
     }
 
@@ -181,9 +181,16 @@ impl Keys {
         &self.log
     }
 
-    /// What the log's checkpoints are checked with, the newest first.
+    /// What checkpoints of today are checked with, the newest first.
     pub fn log_verifiers(&self) -> Vec<VerifierKey> {
         self.log.iter().rev().map(SigningKey::verifier).collect()
+    }
+
+    /// What checkpoints of any time are checked with: the keys in use, the newest first, and those that were taken away.
+    pub fn known_log_verifiers(&self) -> Vec<VerifierKey> {
+        let own = self.log_verifiers();
+        let retired: Vec<_> = self.known.iter().filter(|key| !own.contains(key)).cloned().collect();
+        own.into_iter().chain(retired).collect()
     }
 
     /// What tells the public keys in use apart: the tokens' key ids and the log's verifier keys.
@@ -226,6 +233,21 @@ impl fmt::Debug for Keys {
     }
 }
 
+/// What seals entries with the secret in `dir`, if there is one: unlike all else here it makes none.
+pub(super) fn entry_seal(dir: &Path) -> Result<Option<EntrySeal>, KeyError> {
+    let root = secret(&dir.join(INTAKE))?.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &secret));
+    Ok(root.map(|root| EntrySeal(derive(&root, ENTRIES))))
+}
+
+/// The secret that others are derived from, if there is a file with it.
+fn secret(intake: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+    match read(intake) {
+        Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        Ok(secret) if secret.len() != 32 => Err(KeyError::Malformed(intake.to_owned())),
+        other => other.map(Some),
+    }
+}
+
 impl TokenKey {
     fn read(path: &Path) -> Result<Self, KeyError> {
         let private = read(path)?;
@@ -256,13 +278,18 @@ pub(super) fn file_name(kind: &str, number: u32) -> String {
 
 /// The numbered files with keys of a kind, oldest first.
 pub(super) fn files(dir: &Path, kind: &str) -> Result<Vec<(u32, PathBuf)>, KeyError> {
+    numbered(dir, kind, ".key")
+}
+
+/// The numbered files of a kind with this ending, oldest first.
+pub(super) fn numbered(dir: &Path, kind: &str, ending: &str) -> Result<Vec<(u32, PathBuf)>, KeyError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(at(dir))? {
         let entry = entry.map_err(at(dir))?;
         let name = entry.file_name();
         let number = name
             .to_str()
-            .and_then(|name| name.strip_prefix(kind)?.strip_prefix('-')?.strip_suffix(".key")?.parse().ok());
+            .and_then(|name| name.strip_prefix(kind)?.strip_prefix('-')?.strip_suffix(ending)?.parse().ok());
         if let Some(number) = number {
             files.push((number, entry.path()));
         }
@@ -271,10 +298,17 @@ pub(super) fn files(dir: &Path, kind: &str) -> Result<Vec<(u32, PathBuf)>, KeyEr
     Ok(files)
 }
 
+/// The number after all that the files of a kind have, or ever had.
+pub(super) fn next(dir: &Path, kind: &str) -> Result<u32, KeyError> {
+    let mut files = numbered(dir, kind, ".pub")?;
+    files.extend(numbered(dir, kind, ".key")?);
+    Ok(files.iter().map(|(number, _)| *number).max().unwrap_or(0).saturating_add(1))
+}
+
 /// Writes `key` under the next free number; its path.
 pub(super) fn add(dir: &Path, kind: &str, key: &[u8]) -> Result<PathBuf, KeyError> {
     loop {
-        let number = files(dir, kind)?.last().map_or(1, |(number, _)| number.saturating_add(1));
+        let number = next(dir, kind)?;
         let name = file_name(kind, number);
         if create(dir, &name, key)? {
             return Ok(dir.join(name));
@@ -290,33 +324,44 @@ fn open_directory(dir: &Path) -> Result<(), KeyError> {
     }
 }
 
-/// The bytes in a key file, unless others may read it. The handle is asked, not the name, so the file cannot
-/// be exchanged between the question and the reading.
+/// The bytes in a key file, unless others may read it.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let text = text(path, 0o077)?;
+    STANDARD.decode(text.trim_ascii()).map(Zeroizing::new).map_err(|_| KeyError::Malformed(path.to_owned()))
+}
+
+/// What is in a file, unless others may do with it what `forbidden` says. The handle is asked, not the name, so the file
+/// cannot be exchanged between the question and the reading.
+pub(super) fn text(path: &Path, forbidden: u32) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let file = File::open(path).map_err(at(path))?;
     let metadata = file.metadata().map_err(at(path))?;
-    if metadata.mode() & 0o077 != 0 {
+    if metadata.mode() & forbidden != 0 {
         return Err(KeyError::Exposed(path.to_owned()));
     }
     // Room for all of it at once: a buffer that grows leaves copies of the key behind.
     let mut text = Zeroizing::new(Vec::with_capacity(8192));
     file.take(LONGEST_FILE).read_to_end(&mut text).map_err(at(path))?;
-    STANDARD.decode(text.trim_ascii()).map(Zeroizing::new).map_err(|_| KeyError::Malformed(path.to_owned()))
+    Ok(text)
 }
 
-/// Writes a key file that appears whole or not at all, and only if there is none of that name: a link, unlike
-/// a renaming, never replaces. Says whether this call made it.
+/// Writes a key file, as [`create_text`] does.
 pub(super) fn create(dir: &Path, name: &str, key: &[u8]) -> Result<bool, KeyError> {
+    let mut text = Zeroizing::new(String::with_capacity(2 * key.len() + 8));
+    STANDARD.encode_string(key, &mut text);
+    create_text(dir, name, &text)
+}
+
+/// Writes a file with a line that appears whole or not at all, and only if there is none of that name: a link, unlike
+/// a renaming, never replaces. Says whether this call made it.
+pub(super) fn create_text(dir: &Path, name: &str, line: &str) -> Result<bool, KeyError> {
     let path = dir.join(name);
     let suffix = u64::from_be_bytes(random()?);
     let draft = dir.join(format!(".{name}.{suffix:016x}.new"));
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(at(&draft))?;
-    let mut text = Zeroizing::new(String::with_capacity(2 * key.len() + 8));
-    STANDARD.encode_string(key, &mut text);
-    text.push('\n');
     let linked = file
-        .write_all(text.as_bytes())
+        .write_all(line.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::hard_link(&draft, &path));
     let removed = fs::remove_file(&draft);

@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
+use super::super::Checking;
 use super::*;
 
 fn mode(path: &Path) -> u32 {
@@ -23,7 +24,7 @@ fn keys_are_made_once_for_the_owner_alone_and_read_ever_after() {
     let mut names: Vec<_> =
         fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    assert_eq!(names, ["intake.key", "log-0001.key", "token-0001.key"]);
+    assert_eq!(names, ["intake.key", "log-0001.key", "log-0001.pub", "token-0001.key"]);
     assert!(names.iter().all(|name| mode(&dir.join(name)) == 0o600));
 }
 
@@ -78,7 +79,7 @@ fn of_many_that_start_at_once_all_end_with_the_same_keys() {
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(ends.iter().all(|end| *end == ends[0] && end.0.len() == 1));
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "no drafts are left behind");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4, "no drafts are left behind");
     }
 }
 
@@ -88,6 +89,55 @@ fn an_added_key_signs_and_the_old_one_still_verifies() {
     let old = kids(&Keys::open_or_create(dir.path(), None).unwrap());
     let new = Keys::add_token_key(dir.path()).unwrap();
     assert_eq!(kids(&Keys::open_or_create(dir.path(), None).unwrap()), [old[0].clone(), new]);
+}
+
+#[test]
+fn p8_a_log_key_that_was_taken_away_is_still_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = Keys::open_or_create(dir.path(), Some("register.example/log")).unwrap().log_verifiers();
+    let new = Keys::add_log_key(dir.path()).unwrap();
+    let both = Keys::open_or_create(dir.path(), None).unwrap();
+    assert_eq!((both.log_verifiers().len(), both.known_log_verifiers()), (2, both.log_verifiers()));
+    for name in ["log-0001.key", "log-0002.key"] {
+        assert!(dir.path().join(name).with_extension("pub").is_file());
+    }
+    fs::remove_file(dir.path().join("log-0001.key")).unwrap();
+    let one = Keys::open_or_create(dir.path(), None).unwrap();
+    assert_eq!(one.log_verifiers()[0].to_string(), new);
+    assert_eq!(one.known_log_verifiers(), both.known_log_verifiers());
+    assert_eq!(Checking::read(dir.path()).unwrap().log, both.known_log_verifiers());
+    // A new log, under another name, takes no number that an old key had.
+    fs::remove_file(dir.path().join("log-0002.key")).unwrap();
+    let other = Keys::open_or_create(dir.path(), Some("another.example/log")).unwrap();
+    assert_eq!(other.log_origin(), "another.example/log");
+    assert!(dir.path().join("log-0003.key").is_file() && dir.path().join("log-0003.pub").is_file());
+    assert_eq!(other.known_log_verifiers().len(), 3);
+    assert!(other.known_log_verifiers().contains(&old[0]));
+    // A key that was put in the place of another: both stay known.
+    let elsewhere = tempfile::tempdir().unwrap();
+    Keys::open_or_create(elsewhere.path(), Some("another.example/log")).unwrap();
+    fs::copy(elsewhere.path().join("log-0001.key"), dir.path().join("log-0003.key")).unwrap();
+    for _ in 0..2 {
+        let exchanged = Keys::open_or_create(dir.path(), None).unwrap();
+        assert_eq!((exchanged.log_verifiers().len(), exchanged.known_log_verifiers().len()), (1, 4));
+    }
+    assert!(!dir.path().join("log-0005.pub").exists());
+}
+
+#[test]
+fn p8_checking_makes_no_keys_and_takes_what_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let nowhere = dir.path().join("nowhere");
+    assert!(Checking::read(&nowhere).unwrap().seal.is_none() && !nowhere.exists());
+    let keys = Keys::open_or_create(dir.path(), None).unwrap();
+    fs::remove_file(dir.path().join("log-0001.key")).unwrap();
+    fs::remove_file(dir.path().join("token-0001.key")).unwrap();
+    let there = Checking::read(dir.path()).unwrap();
+    assert_eq!(there.log, keys.log_verifiers());
+    assert!(there.seal.unwrap().fits(b"x", &keys.entry_seal().of(b"x")));
+    fs::remove_file(dir.path().join("intake.key")).unwrap();
+    assert!(Checking::read(dir.path()).unwrap().seal.is_none());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! May touch: well-kept cryptography and the formats of [`crate::tlog`]. Knows no database, no HTTP and no other part of the
 //! server.
 
+mod checking;
 pub mod codes;
 pub mod cursor;
 mod failures;
@@ -16,6 +17,7 @@ pub mod refresh;
 pub mod slowdown;
 pub mod tokens;
 
+pub use checking::Checking;
 pub use codes::{AccessCode, CodeFault, Reference};
 pub use cursor::{open_cursor, seal_cursor};
 pub use keys::{EntrySeal, KeyError, Keys, Purpose};

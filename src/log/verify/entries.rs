@@ -189,6 +189,14 @@ pub(super) async fn that_wait(conn: &View, rules: &Rules, after: Uuid, width: i6
     let ends = store::ends(conn).await?;
     let waiting = store::waiting(conn, after, width).await?;
     let by = ends.head_at.into_iter().chain(rules.serving.then_some(rules.now)).max();
+    let too_long = |at: DateTime<Utc>| by.is_some_and(|by| at < by - rules.longest_wait);
+    // What was there before the log waits for as long as it takes to give all of it places, and what comes then waits behind it.
+    let begun = if waiting.iter().any(|(_, entry)| entry.as_ref().is_some_and(|entry| too_long(entry.at))) {
+        store::begun(conn).await?
+    } else {
+        None
+    };
+    let sealed = store::sealed_lately(conn).await?;
     let mut seen = Seen::default();
     for (id, entry) in &waiting {
         seen.counts.waiting += 1;
@@ -199,14 +207,14 @@ pub(super) async fn that_wait(conn: &View, rules: &Rules, after: Uuid, width: i6
             continue;
         };
         if let Some(seal) = &rules.seal
-            && ends.size > 0
+            && sealed
             && !entry.sealed_by(seal)
         {
             let differs = "it waits for its place, and no server with these keys wrote it";
             let found = Finding::new(Flaw::EntryUnsealed, ENTRIES, id, differs);
             seen.findings.push(found.at(Some(*id), None));
         }
-        if by.is_some_and(|by| entry.at < by - rules.longest_wait) {
+        if begun.is_some_and(|begun| too_long(entry.at.max(begun))) {
             let differs = "it waits for its place in the log longer than it may";
             seen.findings.push(Finding::new(Flaw::EntryWaits, ENTRIES, id, differs).at(Some(*id), None));
         }

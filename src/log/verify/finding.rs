@@ -57,10 +57,18 @@ text_enum! {
         StateUnfounded = "state_unfounded",
         /// The index of states does not know, or not any more, what an entry says of a row.
         StateBehind = "state_behind",
+        /// A row was not, before a change, what the change before had left: it was changed behind the server's back.
+        RowRewritten = "row_rewritten",
         /// A trigger that keeps the record is gone.
         TriggerMissing = "trigger_missing",
         /// A trigger that keeps the record is switched off.
         TriggerDisabled = "trigger_disabled",
+        /// A trigger that keeps the record does something else than it should.
+        TriggerDiffers = "trigger_differs",
+        /// A table of the record has a trigger that is not ours.
+        TriggerUnknown = "trigger_unknown",
+        /// A function that keeps the record is gone, was changed, or has another before it.
+        FunctionDiffers = "function_differs",
         /// A table is remembered that is not checked.
         TableUnlisted = "table_unlisted",
     }

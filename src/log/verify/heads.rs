@@ -13,8 +13,9 @@ const HEADS: &str = "log_heads";
 
 /// The heads after that of the size `after`.
 pub(super) async fn check(conn: &View, rules: &Rules, after: i64, limit: i64) -> Asked<Seen> {
-    let heads = store::heads(conn, after, limit).await?;
+    // Asked for before the heads: whatever a later one follows on was signed by then.
     let end = store::ends(conn).await?.size;
+    let heads = store::heads(conn, after, limit).await?;
     let (Some((first, ..)), Some((last, ..))) = (heads.first(), heads.last()) else {
         return Ok(Seen::default());
     };
@@ -48,7 +49,7 @@ pub(super) async fn check(conn: &View, rules: &Rules, after: i64, limit: i64) ->
 
 fn one(seen: &mut Seen, rules: &Rules, tiles: &Tiles, (size, root, at, note): &HeadRow, end: i64) {
     let mut find = |flaw, differs: &str| seen.findings.push(Finding::new(flaw, HEADS, size, differs));
-    let last = *size == end;
+    let last = *size >= end;
     let root = <[u8; 32]>::try_from(root.as_slice()).map(tlog::Hash);
     let (Ok(size), Ok(root)) = (u64::try_from(*size), root) else {
         return find(Flaw::HeadDiffers, "it is none");
@@ -60,29 +61,27 @@ fn one(seen: &mut Seen, rules: &Rules, tiles: &Tiles, (size, root, at, note): &H
         Err(_) => find(Flaw::HeadDiffers, "the tiles that make its root are not all there"),
     }
     match note {
-        // One that was made just before a server died stays unsigned: the next one is signed in its stead.
-        None if last && *at < rules.now - rules.longest_wait => {
+        // Signed before the log goes on: a server that died between making and signing leaves the last one so.
+        None if !last => find(Flaw::HeadUnsigned, "nobody signed it, and the log went on"),
+        None if rules.serving && *at < rules.now - rules.longest_wait => {
             find(Flaw::HeadUnsigned, "nobody signed it in time");
         }
-        None => {}
+        None => seen.counts.unsigned_heads += 1,
         Some(note) => match signed(note, &rules.keys) {
-            Ok(found) if found == head => {}
-            Ok(_) => find(Flaw::HeadForged, "its checkpoint is of another head"),
-            Err(Fault::Unsigned) if !rules.keys.is_empty() => {
-                find(Flaw::HeadForged, "its checkpoint is not signed with a key of the log that is known");
-            }
+            Ok((found, _)) if found != head => find(Flaw::HeadForged, "its checkpoint is of another head"),
+            Ok((_, true)) => {}
+            Ok((_, false)) => seen.counts.unchecked_heads += 1,
             Err(_) => find(Flaw::HeadForged, "its checkpoint is damaged, or its signature false"),
         },
     }
-    if rules.keys.is_empty() {
-        seen.counts.unchecked_heads += 1;
-    }
 }
 
-/// The head of a checkpoint; without keys, as it says itself.
-fn signed(note: &str, keys: &[VerifierKey]) -> Result<Head, Fault> {
-    let checkpoint = if keys.is_empty() { tlog::read(note)? } else { tlog::open(note, keys)? };
-    Ok(checkpoint.head)
+/// The head of a checkpoint, and whether a key that is known signed it; otherwise it is only what the checkpoint says itself.
+fn signed(note: &str, keys: &[VerifierKey]) -> Result<(Head, bool), Fault> {
+    match tlog::open(note, keys) {
+        Err(Fault::Unsigned | Fault::UnknownOrigin(_)) => Ok((tlog::read(note)?.head, false)),
+        other => Ok((other?.head, true)),
+    }
 }
 
 /// Whether the line is a good cosignature of the checkpoint, by the witness of this key.

@@ -12,6 +12,7 @@ use super::entries::Order;
 use super::finding::Finding;
 use super::ranges::{Counts, Range, Widths};
 use super::verify_store as store;
+use super::waiting::Waiting;
 use crate::db::Connect;
 use crate::error::{Error, Result};
 
@@ -60,6 +61,7 @@ struct Work {
     connect: Connect,
     rules: Rules,
     shared: String,
+    waiting: Waiting,
     ranges: Mutex<VecDeque<Range>>,
     report: Mutex<Report>,
     whole: Arc<Whole>,
@@ -73,10 +75,12 @@ pub async fn whole(connect: &Connect, rules: Rules, whole: Arc<Whole>) -> Result
     let names: Vec<&str> = super::tables::REMEMBERED.iter().map(|(name, _)| *name).collect();
     let rows = store::about_rows(&picture, &names).await.map_err(could_not)?;
     whole.all.store(rows + u64::try_from(ends.places).unwrap_or(0), Ordering::Relaxed);
+    let waiting = Waiting::read(&picture).await.map_err(could_not)?;
     let work = Arc::new(Work {
         connect: connect.clone(),
         rules,
         shared,
+        waiting,
         ranges: Mutex::new(Range::halved(ends.places / 2).into()),
         report: Mutex::default(),
         whole,
@@ -107,7 +111,9 @@ async fn look(work: &Work) -> Result<()> {
         let mut order = Order::default();
         let mut range = Some(first);
         while let Some(here) = range {
-            let seen = here.check(&conn, &work.rules, WIDTHS, &mut order).await.map_err(could_not)?;
+            let waiting = Some(&work.waiting);
+            let seen =
+                here.check(&conn, &work.rules, WIDTHS, &mut order, waiting).await.map_err(could_not)?;
             work.whole.done.fetch_add(seen.counts.steps(), Ordering::Relaxed);
             let mut report = work.report.lock().unwrap_or_else(PoisonError::into_inner);
             report.counts.add(seen.counts);

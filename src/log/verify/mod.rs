@@ -9,6 +9,8 @@ mod changes;
 mod ends;
 mod entries;
 mod finding;
+mod functions;
+mod functions_store;
 mod heads;
 mod inside;
 mod ranges;
@@ -18,10 +20,12 @@ mod step;
 mod tables;
 mod tiles;
 mod verify_store;
+mod waiting;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::finding::{Finding, Flaw};
+pub use self::functions::definitions;
 pub use self::inside::{Report, Whole, whole};
 pub use self::step::{Progress, step};
 use crate::auth::credentials::EntrySeal;
@@ -41,7 +45,7 @@ pub struct Rules {
     pub serving: bool,
     /// What seals entries; without it, seals are not checked.
     pub seal: Option<EntrySeal>,
-    /// What heads are checked with; without any, signatures are not checked.
+    /// What heads are checked with: the keys of any time. A head that none of them signed is not checked.
     pub keys: Vec<VerifierKey>,
     /// Heads that are known from elsewhere: kept checkpoints, and what was signed last. The log has to continue each.
     pub known: Vec<Head>,

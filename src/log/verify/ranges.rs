@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::entries::{self, Order};
 use super::finding::Finding;
 use super::verify_store::{Asked, View};
+use super::waiting::Waiting;
 use super::{Rules, ends, heads, rows, tables, tiles};
 
 /// A part of the register.
@@ -26,6 +27,8 @@ pub(super) enum Range {
     Heads(i64),
     /// Rows of the table of this number; after this row, and after this state.
     Rows(usize, String, String),
+    /// All that entries say of rows, each against what the entry before left: in one go.
+    Chains,
 }
 
 /// How many there are to look at in each range.
@@ -65,8 +68,10 @@ pub struct Counts {
     pub tiles: u64,
     /// Heads.
     pub heads: u64,
-    /// Heads whose signature could not be checked: made before the oldest key that is known.
+    /// Heads whose signature could not be checked: signed with no key that is known.
     pub unchecked_heads: u64,
+    /// The last head, if it is not signed yet.
+    pub unsigned_heads: u64,
     /// Cosignatures of witnesses.
     pub cosignatures: u64,
 }
@@ -80,6 +85,7 @@ impl Counts {
         self.tiles += other.tiles;
         self.heads += other.heads;
         self.unchecked_heads += other.unchecked_heads;
+        self.unsigned_heads += other.unsigned_heads;
         self.cosignatures += other.cosignatures;
     }
 
@@ -90,7 +96,7 @@ impl Counts {
 }
 
 impl Range {
-    /// The first range of everything there is.
+    /// The first range of everything that can be looked at little by little.
     pub(super) fn all() -> Vec<Self> {
         let mut all = vec![Self::Places(0, i64::MAX)];
         all.extend(Self::besides());
@@ -99,7 +105,7 @@ impl Range {
 
     /// The same for two that look at once: most of the work is with the entries, and is halved at this place.
     pub(super) fn halved(middle: i64) -> Vec<Self> {
-        let mut all = vec![Self::Places(0, middle), Self::Places(middle, i64::MAX)];
+        let mut all = vec![Self::Chains, Self::Places(0, middle), Self::Places(middle, i64::MAX)];
         all.extend(Self::besides());
         all
     }
@@ -112,16 +118,19 @@ impl Range {
         all
     }
 
-    /// Checks it. `order` is what the places before it have shown.
+    /// Checks it. `order` is what the places before it have shown; `waiting` what all entries without a place say of rows, if
+    /// that is known already.
     pub(super) async fn check(
         &self,
         conn: &View,
         rules: &Rules,
         widths: Widths,
         order: &mut Order,
+        waiting: Option<&Waiting>,
     ) -> Asked<Seen> {
         match self {
             Self::Triggers => Ok(Seen { findings: tables::triggers(conn).await?, ..Seen::default() }),
+            Self::Chains => Ok(Seen { findings: rows::chains(conn).await?, ..Seen::default() }),
             Self::Ends => ends::check(conn, rules).await,
             Self::Places(from, end) => {
                 entries::in_order(conn, rules, (*from, *end), widths.entries, order).await
@@ -134,7 +143,7 @@ impl Range {
             }
             Self::Heads(after) => heads::check(conn, rules, *after, widths.tiles).await,
             Self::Rows(table, row, state) => match tables::REMEMBERED.get(*table) {
-                Some(named) => rows::check(conn, *named, *table, (row, state), widths.rows).await,
+                Some(named) => rows::check(conn, *named, *table, (row, state), widths.rows, waiting).await,
                 None => Ok(Seen::default()),
             },
         }

@@ -2,9 +2,10 @@
 
 use super::finding::{Finding, Flaw};
 use super::ranges::{Range, Seen};
-use super::rows_store::{self as store, Pair};
+use super::rows_store::{self as store, Link, Pair};
 use super::tables::Key;
 use super::verify_store::{Asked, View};
+use super::waiting::Waiting;
 use crate::audit::leaf;
 
 /// Rows of a table and their states, after those that were seen.
@@ -14,6 +15,7 @@ pub(super) async fn check(
     number: usize,
     (after_row, after_state): (&str, &str),
     limit: i64,
+    waiting: Option<&Waiting>,
 ) -> Asked<Seen> {
     let mut pairs = store::pairs(conn, (table, key), (after_row, after_state), limit).await?;
     pairs.sort_unstable_by(|one, other| one.id.cmp(&other.id));
@@ -44,7 +46,16 @@ pub(super) async fn check(
         match (&looks, &pair.state) {
             (None, _) => seen.findings.push(about(Flaw::RowMissing, "entries tell of it, and it is gone")),
             (Some(looks), Some(state)) if looks == state => {}
-            (Some(_), _) => doubtful.push(pair.id),
+            (Some(looks), state) => match waiting {
+                None => doubtful.push(pair.id),
+                Some(waiting) => match waiting.says(table, &pair.id, looks) {
+                    Some(true) => {}
+                    Some(false) => seen.findings.push(differs(table, &pair.id, true).at(None, pair.place)),
+                    None => {
+                        seen.findings.push(differs(table, &pair.id, state.is_some()).at(None, pair.place));
+                    }
+                },
+            },
         }
     }
     for ids in doubtful.chunks(1000) {
@@ -67,14 +78,34 @@ async fn look_again(conn: &View, (table, key): (&'static str, Key), ids: &[&str]
         if last == Some(&now) {
             continue;
         }
-        let finding = if last.is_some() {
-            Finding::new(Flaw::RowDiffers, table, &again.id, "it is not what the last entry about it says")
-        } else {
-            Finding::new(Flaw::RowUnknown, table, &again.id, "no entry tells of it")
-        };
-        findings.push(finding.at(None, again.place));
+        findings.push(differs(table, &again.id, last.is_some()).at(None, again.place));
     }
     Ok(findings)
+}
+
+/// A row that is not what the last entry about it says, or that none is about.
+fn differs(table: &str, id: &str, known: bool) -> Finding {
+    if known {
+        Finding::new(Flaw::RowDiffers, table, id, "it is not what the last entry about it says")
+    } else {
+        Finding::new(Flaw::RowUnknown, table, id, "no entry tells of it")
+    }
+}
+
+/// What each entry says that a row was before, against what the entry before left of it.
+pub(super) async fn chains(conn: &View) -> Asked<Vec<Finding>> {
+    let broken = store::broken_chains(conn).await?;
+    let finding = |link: &Link| {
+        let differs = match (link.was.as_str(), link.left.as_deref()) {
+            ("-", _) => "it was new to this entry, and an entry before tells of it",
+            (_, None) => "it was there before, says this entry, and no entry tells how it came to be",
+            _ => {
+                "it was not, before this entry, what the entry before left: something else changed it between them"
+            }
+        };
+        Finding::new(Flaw::RowRewritten, &link.kind, &link.id, differs).at(Some(link.entry), link.place)
+    };
+    Ok(broken.iter().map(finding).collect())
 }
 
 /// What the row looks like, as entries say it.

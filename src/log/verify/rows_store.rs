@@ -2,11 +2,13 @@
 
 use diesel::prelude::*;
 use diesel::sql_types as sql;
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::tables::Key;
 use super::verify_store::{Asked, View};
+use crate::db::schema::{audit_entries, log_queue};
 
 /// A row, and the state that the index has of it; either may be missing.
 #[derive(Debug, QueryableByName)]
@@ -36,8 +38,9 @@ pub(super) async fn pairs(
     diesel::sql_query(format!(
         "with t as materialized (select {} as key, row_to_json(r) as looks from {table} r where {after} order by {} limit $4), \
              s as materialized (select id, place, state from log_states where kind = $3 and id > $2 order by id limit $4) \
-         select coalesce(t.key, s.id) as id, t.looks, s.place, s.state, coalesce((select concat_ws(' ', $3, s.id, s.state) = any (e.changes) \
-             from log_places p join audit_entries e on e.id = p.entry_id where p.place = s.place), false) as founded \
+         select coalesce(t.key, s.id) as id, t.looks, s.place, s.state, exists (select from log_places p \
+             join audit_entries e on e.id = p.entry_id, unnest(e.changes) as line \
+             where p.place = s.place and starts_with(line, concat_ws(' ', $3, s.id, s.state, ''))) as founded \
          from t full join s on s.id = t.key",
         key.of_row(),
         key.order(),
@@ -105,4 +108,59 @@ pub(super) async fn states(mut conn: &View, kinds: &[&str], ids: &[&str]) -> Ask
     .bind::<sql::Array<sql::Text>, _>(ids)
     .load(&mut conn)
     .await
+}
+
+/// A change whose entry says that the row was something else before than the entry before had left.
+#[derive(Debug, QueryableByName)]
+pub(super) struct Link {
+    #[diesel(sql_type = sql::Text)]
+    pub(super) kind: String,
+    #[diesel(sql_type = sql::Text)]
+    pub(super) id: String,
+    #[diesel(sql_type = sql::Uuid)]
+    pub(super) entry: Uuid,
+    #[diesel(sql_type = sql::Nullable<sql::BigInt>)]
+    pub(super) place: Option<i64>,
+    /// What it was before, according to the entry.
+    #[diesel(sql_type = sql::Text)]
+    pub(super) was: String,
+    /// What the entry before had left.
+    #[diesel(sql_type = sql::Nullable<sql::Text>)]
+    pub(super) left: Option<String>,
+}
+
+/// Every such change, as far as anybody wants to read of it. All entries are gone through once and sorted, on disk if need be.
+pub(super) async fn broken_chains(mut conn: &View) -> Asked<Vec<Link>> {
+    conn.batch_execute("set local enable_seqscan = on; set local enable_hashjoin = on").await?;
+    let links = diesel::sql_query(
+        "with placed as (select p.place, 0::bigint as turn, p.entry_id from log_places p \
+             union all select null, q.turn, q.entry_id from log_queue q \
+                 where not exists (select from log_places p where p.entry_id = q.entry_id)), \
+         said as (select p.place, p.turn, c.n, e.id as entry, split_part(c.line, ' ', 1) collate \"C\" as kind, \
+                 split_part(c.line, ' ', 2) collate \"C\" as id, split_part(c.line, ' ', 3) as state, split_part(c.line, ' ', 4) as was \
+             from placed p join audit_entries e on e.id = p.entry_id, unnest(e.changes) with ordinality as c (line, n)), \
+         chained as (select *, lag(state) over (partition by kind, id order by place nulls last, turn, n) as before from said) \
+         select kind, id, entry, place, was, before as left from chained where was <> coalesce(before, '-') \
+         order by place nulls last, turn, n limit 10000",
+    )
+    .load(&mut conn)
+    .await?;
+    conn.batch_execute("set local enable_seqscan = off; set local enable_hashjoin = off").await?;
+    Ok(links)
+}
+
+/// What entries without a place say of rows: each entry's turn and changes, in the order of their turns.
+pub(super) async fn said_while_waiting(
+    mut conn: &View,
+    after: i64,
+    limit: i64,
+) -> Asked<Vec<(i64, Vec<String>)>> {
+    log_queue::table
+        .inner_join(audit_entries::table.on(audit_entries::id.eq(log_queue::entry_id)))
+        .filter(log_queue::turn.gt(after))
+        .order(log_queue::turn)
+        .limit(limit)
+        .select((log_queue::turn, audit_entries::changes))
+        .load(&mut conn)
+        .await
 }

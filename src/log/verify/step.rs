@@ -1,5 +1,8 @@
 //! The same little by little, while the server runs: one range in each step, for ever.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
 use tracing::error;
 
 use super::entries::Order;
@@ -16,6 +19,11 @@ const WIDTHS: Widths = Widths { entries: 500, rows: 500, tiles: 64, upper_tiles:
 /// Who looks.
 const NAME: &str = "verification";
 
+/// More entries that wait than these, and rows are not compared: after an import, most differ only for that.
+const MOST_WAITING: i64 = 5_000;
+/// How many findings a server names; more are only counted.
+const MOST_NAMED: usize = 10_000;
+
 /// How far the continual verification has come.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -23,12 +31,41 @@ pub struct Progress {
     ranges: Vec<Range>,
     order: Order,
     rounds: u64,
+    /// What this process has named.
+    named: BTreeSet<String>,
+    /// How many findings this round has shown so far, and how many the one before did.
+    standing: (u32, u32),
 }
 
 impl Progress {
     /// How often all of the register was looked at.
     pub fn rounds(&self) -> u64 {
         self.rounds
+    }
+
+    /// Counts findings, names those that this process has not named yet, and puts on record what is not; how many are new there.
+    async fn tell(&mut self, temwen: &Temwen, findings: &[Finding]) -> Result<usize> {
+        let more = MOST_NAMED.saturating_sub(self.named.len());
+        let unnamed: BTreeMap<String, &Finding> = findings
+            .iter()
+            .map(|finding| (finding.name(), finding))
+            .filter(|(name, _)| !self.named.contains(name))
+            .take(more)
+            .collect();
+        let new = if unnamed.is_empty() { 0 } else { tell(temwen, &unnamed).await? };
+        for (name, finding) in unnamed {
+            metrics::counter!("temwen_log_findings_total", "finding" => finding.flaw.as_str()).increment(1);
+            // Whatever the record says already: who can write there must not be able to mute this.
+            error!(
+                finding = finding.flaw.as_str(),
+                table = finding.table,
+                key = finding.key,
+                "the record was tampered with"
+            );
+            self.named.insert(name);
+        }
+        self.standing.0 = self.standing.0.saturating_add(u32::try_from(findings.len()).unwrap_or(u32::MAX));
+        Ok(new)
     }
 }
 
@@ -44,23 +81,22 @@ pub async fn step(temwen: &Temwen, progress: &mut Progress) -> Result<usize> {
     let rules = Rules {
         serving: true,
         seal: Some(temwen.keys.entry_seal()),
-        keys: temwen.keys.log_verifiers(),
+        keys: temwen.keys.known_log_verifiers(),
         ..Rules::at(temwen.clock.now())
     };
     let mut order = progress.order.clone();
     let seen = look(temwen, &rules, &range, &mut order).await?;
-    let mut new = 0;
-    for finding in &seen.findings {
-        if tell(temwen, finding).await? {
-            new += 1;
-        }
-    }
+    let new = progress.tell(temwen, &seen.findings).await?;
     // Only now: what could not be put on record is found again.
     progress.order = order;
     progress.ranges.pop();
     progress.ranges.extend(seen.next);
+    let (now, before) = progress.standing;
+    metrics::gauge!("temwen_log_findings").set(f64::from(now.max(before)));
     if progress.ranges.is_empty() {
+        metrics::gauge!("temwen_log_findings").set(f64::from(now));
         progress.rounds += 1;
+        progress.standing = (0, progress.standing.0);
         metrics::counter!("temwen_log_verification_rounds_total").increment(1);
     }
     Ok(new)
@@ -72,44 +108,60 @@ async fn look(temwen: &Temwen, rules: &Rules, range: &Range, order: &mut Order) 
     let work = async |tx: &mut Tx| {
         // Begun first: what is asked next depends on answers.
         tx.ask(async |_| Ok(())).await?;
-        let seen = tx.ask(async |conn| range.check(conn, rules, WIDTHS, order).await).await?;
-        found = Some(seen);
+        let seen = tx.ask(async |conn| {
+            if matches!(range, Range::Rows(..)) && store::more_wait_than(conn, MOST_WAITING).await? {
+                return Ok(Seen::default());
+            }
+            range.check(conn, rules, WIDTHS, order, None).await
+        });
+        found = Some(seen.await?);
         Ok(None::<()>)
     };
     temwen.db.write_log(&Caller::system(NAME), work, async |_, ()| Ok(())).await?;
     found.ok_or_else(|| Error::internal("nothing was looked at"))
 }
 
-/// Puts a finding on record, and says whether it is new.
-async fn tell(temwen: &Temwen, finding: &Finding) -> Result<bool> {
-    let name = finding.name();
-    let entry = Event::register(What::LogFinding)
+/// Puts findings on record, but those that a server put there before; how many are new. An entry that no server sealed
+/// silences nothing.
+async fn tell(temwen: &Temwen, findings: &BTreeMap<String, &Finding>) -> Result<usize> {
+    let events: Vec<Event> = findings.values().map(|finding| event(finding)).collect();
+    let keys: Vec<String> =
+        events.iter().filter_map(|event| named(event.detail())).map(|name| name.2).collect();
+    let seal = temwen.keys.entry_seal();
+    let keep = async |tx: &mut Tx| {
+        let told = tx.ask(async |conn| store::told(conn, What::LogFinding.as_str(), &keys).await).await?;
+        let mut told: BTreeSet<_> = told
+            .iter()
+            .filter(|entry| entry.sealed_by(&seal))
+            .filter_map(|entry| named(entry.detail.as_object()?))
+            .collect();
+        let mut new = 0;
+        for event in events {
+            if named(event.detail()).is_some_and(|name| told.insert(name)) {
+                tx.record(event);
+                new += 1;
+            }
+        }
+        // A write that records nothing is undone.
+        if new == 0 { Err(Error::new(Kind::NotFound, "all of this was found before")) } else { Ok(new) }
+    };
+    match temwen.db.write(&Caller::system(NAME), "log.finding", keep).await {
+        Err(error) if error.kind() == Kind::NotFound => Ok(0),
+        other => other,
+    }
+}
+
+fn event(finding: &Finding) -> Event {
+    Event::register(What::LogFinding)
         .with("finding", finding.flaw.as_str())
         .with("table", finding.table.as_str())
         .with("key", Detail::word(&finding.key.replace('/', ":")))
         .with_some("entry", finding.entry)
-        .with_some("place", finding.place);
-    let keep = async |tx: &mut Tx| {
-        let now = tx.now();
-        if tx.ask(async |conn| store::keep(conn, &name, now).await).await? {
-            tx.record(entry);
-            return Ok(());
-        }
-        // It was told before; a write that records nothing is undone.
-        Err(Error::new(Kind::NotFound, "this was found before"))
-    };
-    match temwen.db.write(&Caller::system(NAME), "log.finding", keep).await {
-        Ok(()) => {
-            metrics::counter!("temwen_log_findings_total", "finding" => finding.flaw.as_str()).increment(1);
-            error!(
-                finding = finding.flaw.as_str(),
-                table = finding.table,
-                key = finding.key,
-                "the record was tampered with"
-            );
-            Ok(true)
-        }
-        Err(error) if error.kind() == Kind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+        .with_some("place", finding.place)
+}
+
+/// What tells a finding that is on record from others.
+fn named(detail: &Map<String, Value>) -> Option<(String, String, String)> {
+    let word = |name: &str| detail.get(name).and_then(Value::as_str).map(str::to_owned);
+    Some((word("finding")?, word("table")?, word("key")?))
 }

@@ -1,9 +1,10 @@
 //! The tables whose rows are remembered, and the triggers that see to it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::finding::{Finding, Flaw};
 use super::verify_store::{self as store, Asked, View};
+use super::{functions, functions_store};
 
 /// What names a row of a table, as the migration that made the table remembered says it.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +71,7 @@ pub(super) const REMEMBERED: [(&str, Key); 16] = [
 ];
 
 /// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 23] = [
+const GUARDS: [(&str, &str); 21] = [
     ("audit_entries", "audit_entries_stay"),
     ("audit_entries", "audit_entries_are_never_emptied"),
     ("submissions", "submissions_stay"),
@@ -88,19 +89,25 @@ const GUARDS: [(&str, &str); 23] = [
     ("log_heads", "log_heads_stay"),
     ("log_places", "log_places_stay"),
     ("log_cosignatures", "log_cosignatures_stay"),
-    ("log_findings", "log_findings_stay"),
     ("log_places", "log_places_never_emptied"),
     ("log_tiles", "log_tiles_never_emptied"),
     ("log_heads", "log_heads_never_emptied"),
     ("log_cosignatures", "log_cosignatures_never_emptied"),
-    ("log_findings", "log_findings_never_emptied"),
 ];
 
-/// Whether every trigger is there and works.
+/// Tables of the record that only triggers of others could come to.
+const WITHOUT_GUARDS: [&str; 2] = ["log_queue", "log_states"];
+
+/// Whether every trigger is there, works, and does what it should.
 pub(super) async fn triggers(conn: &View) -> Asked<Vec<Finding>> {
+    let there = functions_store::triggers(conn).await?;
+    let tables: BTreeSet<&str> =
+        REMEMBERED.iter().map(|(table, _)| *table).chain(GUARDS.iter().map(|(table, _)| *table)).collect();
+    let tables = tables.into_iter().chain(WITHOUT_GUARDS).collect();
+    let mut findings = functions::triggers(&there, &tables);
+    findings.extend(functions::functions(conn).await?);
     let there: HashMap<(String, String), String> =
-        store::triggers(conn).await?.into_iter().map(|t| ((t.tab, t.name), t.enabled)).collect();
-    let mut findings = Vec::new();
+        there.into_iter().map(|t| ((t.tab, t.name), t.enabled)).collect();
     let notes = REMEMBERED.iter().flat_map(|(table, _)| {
         ["insert", "update"].map(|when| ((*table).to_owned(), format!("{table}_note_{when}")))
     });

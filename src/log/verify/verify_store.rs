@@ -64,11 +64,55 @@ pub(super) struct Ends {
 /// Where the log ends.
 pub(super) async fn ends(mut conn: &View) -> Asked<Ends> {
     diesel::sql_query(
-        "select coalesce((select max(size) from log_heads), 0) as size, (select max(at) from log_heads) as head_at, \
+        "select coalesce((select max(size) from log_heads), 0) as size, \
+             (select at from log_heads order by size desc limit 1) as head_at, \
              coalesce((select max(place) from log_places), -1) + 1 as places",
     )
     .get_result(&mut conn)
     .await
+}
+
+#[derive(QueryableByName)]
+struct Moment {
+    #[diesel(sql_type = sql::Nullable<sql::Timestamptz>)]
+    moment: Option<DateTime<Utc>>,
+}
+
+/// When the log had taken in what was there before it began: when its first sealed entry had its place.
+pub(super) async fn begun(mut conn: &View) -> Asked<Option<DateTime<Utc>>> {
+    let moment: Moment = diesel::sql_query(
+        "select (select at from log_heads where size > (select p.place from log_places p join audit_entries e on e.id = p.entry_id \
+             where e.seal is not null order by p.place limit 1) order by size limit 1) as moment",
+    )
+    .get_result(&mut conn)
+    .await?;
+    Ok(moment.moment)
+}
+
+#[derive(QueryableByName)]
+struct Flag {
+    #[diesel(sql_type = sql::Bool)]
+    flag: bool,
+}
+
+/// Whether one of the last entries of the log is sealed: then all that come after it have to be.
+pub(super) async fn sealed_lately(mut conn: &View) -> Asked<bool> {
+    let sealed: Flag = diesel::sql_query(
+        "select coalesce(bool_or(seal is not null), false) as flag from (select e.seal \
+             from log_places p join audit_entries e on e.id = p.entry_id order by p.place desc limit 100) as late",
+    )
+    .get_result(&mut conn)
+    .await?;
+    Ok(sealed.flag)
+}
+
+/// Whether more entries wait than so many.
+pub(super) async fn more_wait_than(mut conn: &View, many: i64) -> Asked<bool> {
+    let more: Flag = diesel::sql_query("select exists (select from log_queue offset $1) as flag")
+        .bind::<sql::BigInt, _>(many)
+        .get_result(&mut conn)
+        .await?;
+    Ok(more.flag)
 }
 
 #[derive(QueryableByName)]
@@ -188,29 +232,6 @@ pub(super) async fn cosignatures(mut conn: &View, from: i64, to: i64) -> Asked<V
         .await
 }
 
-/// A trigger.
-#[derive(Debug, QueryableByName)]
-pub(super) struct Trigger {
-    #[diesel(sql_type = sql::Text)]
-    pub(super) tab: String,
-    #[diesel(sql_type = sql::Text)]
-    pub(super) name: String,
-    /// When it fires: O(rigin), A(lways), R(eplica), D(isabled).
-    #[diesel(sql_type = sql::Text)]
-    pub(super) enabled: String,
-}
-
-/// Every trigger of the register's tables.
-pub(super) async fn triggers(mut conn: &View) -> Asked<Vec<Trigger>> {
-    diesel::sql_query(
-        "select c.relname::text as tab, t.tgname::text as name, t.tgenabled::text as enabled \
-         from pg_trigger t join pg_class c on c.oid = t.tgrelid \
-         where not t.tgisinternal and c.relnamespace = 'public'::regnamespace",
-    )
-    .load(&mut conn)
-    .await
-}
-
 /// The tables of which there are states.
 pub(super) async fn kinds(mut conn: &View) -> Asked<Vec<String>> {
     let names: Vec<Name> = diesel::sql_query(
@@ -223,8 +244,17 @@ pub(super) async fn kinds(mut conn: &View) -> Asked<Vec<String>> {
     Ok(names.into_iter().map(|name| name.name).collect())
 }
 
-/// Keeps a finding, and says whether it is new.
-pub(super) async fn keep(mut conn: &View, finding: &str, at: DateTime<Utc>) -> Asked<bool> {
-    let _ = (finding, at, &mut conn);
-    Ok(true)
+/// The entries of this action, of findings, whose detail names one of these keys. Only one node at a time asks, until its transaction ends: of
+/// two that find the same, the second sees what the first put on record.
+pub(super) async fn told(mut conn: &View, action: &str, keys: &[String]) -> Asked<Vec<Seen>> {
+    conn.batch_execute("select pg_advisory_xact_lock(hashtextextended('temwen.log.finding', 0))").await?;
+    let about = diesel::dsl::sql::<sql::Bool>("detail ->> 'key' = any (")
+        .bind::<sql::Array<sql::Text>, _>(keys)
+        .sql(")");
+    audit_entries::table
+        .filter(audit_entries::action.eq(action))
+        .filter(about)
+        .select(Seen::as_select())
+        .load(&mut conn)
+        .await
 }
