@@ -1,7 +1,7 @@
 //! Checking the log from inside: every entry against its leaf, every tile against the root, every row against its last state.
 //!
 //! One implementation in parts, each over a range of the register. [`whole`] takes all ranges of one snapshot, with two
-//! connections; [`step`] takes one range after the other while the server runs, for ever. Nothing that the database says is
+//! connections; [`step()`] takes one range after the other while the server runs, for ever. Nothing that the database says is
 //! believed because of the table it stands in: rows are believed for their states, states for the entries that hold them,
 //! entries for their leaves, leaves for the tree, and the tree for the signatures and for what is known from elsewhere.
 
