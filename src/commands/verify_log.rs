@@ -10,9 +10,9 @@ use super::{Failed, say};
 use crate::config::Database;
 use crate::outside::Verdict;
 use crate::outside::log::{Report, Request, verify};
-use crate::outside::progress::Progress;
 use crate::outside::source::Source;
 use crate::outside::trust::{self, Trust};
+use crate::progress::Progress;
 use crate::tlog::LONGEST_NOTE;
 
 /// Which log, from which side, and whom to trust.

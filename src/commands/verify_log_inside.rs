@@ -9,10 +9,10 @@ use super::{Failed, say};
 use crate::auth::credentials::Checking;
 use crate::config::Database;
 use crate::db::{Connect, migrate};
-use crate::import::Progress;
 use crate::log::guard::Guard;
 use crate::log::verify::{self, Report, Rules, Whole};
 use crate::outside::Verdict;
+use crate::progress::{Counted, Progress};
 use crate::temwen::Clock;
 use crate::tlog::{self, Head, VerifierKey};
 
@@ -67,7 +67,13 @@ async fn look(connect: &Connect, rules: Rules) -> Result<Report, Failed> {
             report = &mut checking => break report,
             () = tokio::time::sleep(SHOWN) => {
                 let (done, all) = whole.progress();
-                progress.show_steps("entries and rows", done, all);
+                let things = "entries and rows";
+                progress.show(
+                    Counted::Things,
+                    (done, all),
+                    || things.to_owned(),
+                    || format!("{things}: {done} of about {all}"),
+                );
             }
         }
     };

@@ -13,7 +13,6 @@ mod complaints;
 mod dates;
 pub mod mapping;
 mod mapping_file;
-mod progress;
 mod rejects;
 mod seen;
 mod source;
@@ -37,10 +36,11 @@ use crate::audit::{Event, What};
 use crate::coa::{Policy, Vocabulary};
 use crate::db::Caller;
 use crate::error::{Error, Kind};
+use crate::progress::Counted;
+pub use crate::progress::Progress;
 use crate::temwen::Temwen;
 use crate::values::Fault;
 
-pub use self::progress::Progress;
 pub use self::summary::{Counts, Ended, Summary};
 
 /// The channel of what came through none that the policy knows.
@@ -220,8 +220,16 @@ impl Import<'_> {
             if !rows.is_empty() {
                 self.batch(which, &rows, source, bound).await?;
             }
-            let counts = self.summary.of(which);
-            progress.show(&source.name, counts, source.progress());
+            let (name, counts, (read, size)) = (&source.name, self.summary.of(which), source.progress());
+            progress.show(
+                Counted::Bytes,
+                (read, size),
+                || format!("{name}: {} rows", counts.rows),
+                || {
+                    let percent = read.saturating_mul(100).checked_div(size).unwrap_or(100);
+                    format!("{name}: {} rows, {percent} % of the file", counts.rows)
+                },
+            );
             if let Some(error) = broken {
                 let line = source.line();
                 self.summary.ended =

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use tracing::error;
 
 use super::guard::Guard;
@@ -151,8 +152,7 @@ impl Sequencer {
                 head: Head { size: edge.size(), root: edge.root().map_err(Error::internal)? },
                 at: tx.now(),
             };
-            let oldest = entries.iter().map(|entry| entry.at).min().unwrap_or_else(|| tx.now());
-            let waited = (tx.now() - oldest).as_seconds_f64().max(0.0);
+            let waited = waited(&entries, tx.now());
             Ok(Some(Placed { growth, edge, sealed, unsealed, rewritten, waited }))
         };
         let last = async |conn: &_, placed: &Placed| store::grow(conn, &placed.growth).await;
@@ -235,9 +235,7 @@ async fn find(tx: &mut Tx, known: Option<Edge>, sealed: bool) -> Result<Option<F
             )
         })
         .await?;
-    let waits = entries.iter().map(|entry| entry.at).min();
-    let waits = waits.map_or(0.0, |oldest| (tx.now() - oldest).as_seconds_f64().max(0.0));
-    metrics::gauge!("temwen_log_queue_seconds").set(waits);
+    metrics::gauge!("temwen_log_queue_seconds").set(waited(&entries, tx.now()));
     if !turn || entries.is_empty() {
         return Ok(None);
     }
@@ -264,6 +262,12 @@ async fn find(tx: &mut Tx, known: Option<Edge>, sealed: bool) -> Result<Option<F
         .collect();
     let before = tx.ask(async |conn| store::states(conn, &rows).await).await?;
     Ok(Some(Found { edge, entries, sealed, before }))
+}
+
+/// How long the oldest of these entries has waited, in seconds; nothing if there is none.
+fn waited(entries: &[Seen], now: DateTime<Utc>) -> f64 {
+    let oldest = entries.iter().map(|entry| entry.at).min();
+    oldest.map_or(0.0, |oldest| (now - oldest).as_seconds_f64().max(0.0))
 }
 
 /// As many of the first entries as tell of no more than so many rows; at least one.

@@ -8,9 +8,9 @@ use futures_util::future::join_all;
 
 use super::Verdict;
 use super::finding::{Finding, Which};
-use super::progress::Progress;
 use super::source::{Miss, Source};
 use super::trust::Trust;
+use crate::progress::{Counted, Progress};
 use crate::tlog::{
     Checkpoint, Cosigned, Edge, Fault, HASH_BYTES, Hash, Head, LARGEST_TREE, LONGEST_NOTE, TILE_WIDTH,
     TileId, Tiles, check_consistency, needed_for_consistency, node_hash, open, partial, path, record_hash,
@@ -191,7 +191,13 @@ async fn read_tree(request: &Request<'_>, head: Head, report: &mut Report, progr
                 Err(_) => return,
             }
         }
-        progress.show("tiles", report.tiles, all);
+        let done = report.tiles;
+        progress.show(
+            Counted::Things,
+            (done, all),
+            || "tiles".to_owned(),
+            || format!("tiles: {done} of {all}"),
+        );
     }
     if entries {
         for (&id, bytes) in border.0.iter().filter(|(id, _)| id.level == 0) {

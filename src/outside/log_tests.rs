@@ -7,10 +7,10 @@ use secrecy::SecretString;
 use super::Verdict;
 use super::finding::{Finding, Which};
 use super::log::{Report, Request, verify};
-use super::progress::Progress;
 use super::source::Source;
 use super::staged_log_tests::{LOG, PLACE, Staged, arrival, canonical, cosigned, serve, words};
 use super::trust::Trust;
+use crate::progress::Progress;
 use crate::tlog::{self, CosignerKey, Fault, Head, SigningKey};
 
 struct Asked<'a> {

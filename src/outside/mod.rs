@@ -6,7 +6,6 @@
 
 pub mod finding;
 pub mod log;
-pub mod progress;
 pub mod receipt;
 pub mod source;
 pub mod texts;

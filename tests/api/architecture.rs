@@ -17,7 +17,7 @@ const FEATURES: [(&str, &[&str]); 5] = [
 const FOUNDATIONS: [(&str, &[&str]); 9] = [
     ("tlog", &[]),
     // These two stand apart from the register, so that nobody has to trust it.
-    ("outside", &["tlog", "coa"]),
+    ("outside", &["tlog", "coa", "progress"]),
     ("witness", &["tlog", "temwen", "commands"]),
     ("values", &["error"]),
     ("error", &["values"]),
