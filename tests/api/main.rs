@@ -32,6 +32,7 @@ mod schema;
 mod sign_in;
 mod tokens;
 mod users;
+mod vault;
 mod wall;
 mod wall_stage;
 mod wire;
