@@ -30,6 +30,7 @@ pub mod tlog;
 pub mod users;
 pub mod values;
 pub mod witness;
+pub mod words;
 
 pub use crate::error::{Error, Result};
 pub use crate::temwen::{Clock, Temwen};
