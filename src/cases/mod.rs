@@ -18,6 +18,7 @@ mod people_store;
 pub mod proposals;
 mod proposals_http;
 mod proposals_store;
+pub mod search;
 pub(crate) mod store;
 pub mod workflow;
 

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{lock, notes_store as store};
+use super::{lock, notes_store as store, search};
 use crate::audit::{Event, Seen, What};
 use crate::auth::policy::Action;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::log;
 use crate::values::{CaseId, MatterId, NoteId, UserId, Words};
+use crate::vault::DataKey;
 
 pub use self::store::of_case;
 
@@ -53,11 +54,17 @@ pub async fn timeline(
 }
 
 /// Writes a note.
-pub async fn write(tx: &mut Tx, case: CaseId, words: &Words) -> Result<(Note, MatterId)> {
+pub async fn write(
+    tx: &mut Tx,
+    register: &DataKey,
+    case: CaseId,
+    words: &Words,
+) -> Result<(Note, MatterId)> {
     let case = lock(tx, case).await?;
     tx.allow(Action::Notes)?;
     let author = tx.actor().user().ok_or_else(Error::forbidden)?;
     let note = store::insert(tx, case.id, author, words).await?;
+    search::add_note(tx, register, case.id, words.as_str()).await?;
     tx.record(Event::case(What::NoteWritten, case.id, case.matter_id).with("note", note.id.uuid()));
     Ok((note, case.matter_id))
 }

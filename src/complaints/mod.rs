@@ -7,9 +7,14 @@
 mod file_http;
 mod given_http;
 pub(crate) mod http;
+mod list_store;
 pub(crate) mod particulars;
 mod receipt;
 mod receipt_http;
+pub mod redaction;
+mod redaction_http;
+mod redaction_store;
+pub mod search;
 pub(crate) mod store;
 pub mod submission;
 mod submission_http;
@@ -34,9 +39,10 @@ use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
 use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
+use crate::words;
 use crate::vault::WrappedKey;
 
-pub use self::store::{Filter, list};
+pub use self::list_store::{Filter, list};
 pub(crate) use self::store::{Judged, copy_walls, follow_category, judge, of_case, said};
 
 text_enum! {
@@ -207,6 +213,7 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
         planned.iter().find(|p| p.name == deadlines::name::ACKNOWLEDGEMENT).map_or(clock_start, |p| p.due_at);
     // Keyed, so that whoever reads the database cannot try out what somebody may have said.
     let digest = temwen.keys.digest(Purpose::IdempotencyKey, &[b"submission", &submission.digest()?]);
+    let tokens = search::of_submission(&temwen.register, submission);
 
     for _ in 0..TRIES {
         let id = ComplaintId::new();
@@ -237,11 +244,12 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
             .with("for_somebody", for_somebody);
         let caller = Caller { about: Some(id), ..caller.clone() };
         let store = async |conn: &_| {
-            let (stored, started) = futures_util::join!(
+            let (stored, found, started) = futures_util::join!(
                 store::insert(conn, &new),
+                words::add_new(conn, id, &tokens),
                 deadlines::start_for_complaint(conn, id, MatterId::from(id.uuid()), &planned)
             );
-            started?;
+            (started?, found?);
             Ok(stored?.then_some(()))
         };
         if temwen.db.write_at_once(&caller, "complaints.submit", entry, store).await?.is_some() {

@@ -10,11 +10,13 @@ mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::auth::{Actor, searching};
 use crate::coa::Language;
-use crate::vault::DataKey;
+use crate::error::{Error, Result};
+use crate::vault::{DataKey, Marker};
 
 pub use self::query::Query;
-pub(crate) use self::store::{Holds, Object, add, add_new, forget, found, join, matched};
+pub(crate) use self::store::{Holds, Kind, Object, add, add_new, forget, found, join, matched};
 
 /// The purpose that tokens are marked for.
 const TOKEN: &str = "search word";
@@ -52,22 +54,22 @@ impl Field {
 }
 
 /// The token of a word in one kind of text: the same word in another kind has another.
-fn token(register: &DataKey, field: Field, key: &str) -> i64 {
-    let mark = register.mark(TOKEN, &[field.as_str().as_bytes(), key.as_bytes()]);
+fn token(marker: &Marker, field: Field, key: &str) -> i64 {
+    let mark = marker.mark(&[field.as_str().as_bytes(), key.as_bytes()]);
     mark.first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
 }
 
 /// The tokens of some texts, each once, in the order of their numbers: that of the words is not kept.
 #[derive(Debug)]
-pub struct Tokens<'a> {
-    register: &'a DataKey,
+pub struct Tokens {
+    marker: Marker,
     all: BTreeSet<i64>,
 }
 
-impl<'a> Tokens<'a> {
+impl Tokens {
     /// None yet.
-    pub fn new(register: &'a DataKey) -> Self {
-        Self { register, all: BTreeSet::new() }
+    pub fn new(register: &DataKey) -> Self {
+        Self { marker: register.marker(TOKEN), all: BTreeSet::new() }
     }
 
     /// Adds the words of a text.
@@ -75,14 +77,21 @@ impl<'a> Tokens<'a> {
         // A word that is there already is not folded again: most words of a long text are.
         let each: BTreeSet<String> = folding::words(text).into_iter().collect();
         for key in each.iter().flat_map(|word| folding::keys(word, language)) {
-            self.all.insert(token(self.register, field, &key));
+            self.all.insert(token(&self.marker, field, &key));
+        }
+    }
+
+    /// Adds the words of a text whose language nobody said.
+    pub fn text_of_any(&mut self, field: Field, text: &str) {
+        for language in Language::ALL {
+            self.text(field, language, text);
         }
     }
 
     /// Adds the parts of a name or number.
     pub fn name(&mut self, field: Field, name: &str) {
         for word in folding::words(name) {
-            self.all.insert(token(self.register, field, &folding::name_key(&word)));
+            self.all.insert(token(&self.marker, field, &folding::name_key(&word)));
         }
     }
 
@@ -93,12 +102,39 @@ impl<'a> Tokens<'a> {
 }
 
 /// Where somebody may look for words: in these kinds of text, in matters of the PSEA lane and in others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Places<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
     /// In matters of sexual exploitation or abuse, or with a child.
-    pub psea: &'a [Field],
+    psea: Vec<Field>,
     /// In all others.
-    pub others: &'a [Field],
+    others: Vec<Field>,
+}
+
+impl Places {
+    /// Where `actor` may look, of these fields; `None` if nowhere.
+    pub fn of(actor: &Actor, among: &[Field]) -> Option<Self> {
+        let fields = |psea| {
+            let may = searching::searched(actor, psea);
+            let allowed = |field: &&Field| match field {
+                Field::Narrative | Field::Particulars => may.text,
+                Field::Message => may.messages,
+                Field::Note => may.notes,
+                Field::Subject => may.subjects,
+                Field::Person => may.persons,
+            };
+            among.iter().filter(allowed).copied().collect::<Vec<_>>()
+        };
+        let places = Self { psea: fields(true), others: fields(false) };
+        let somewhere = !places.psea.is_empty() && !places.others.is_empty();
+        somewhere.then_some(places)
+    }
+}
+
+/// The condition that a row of `table` belongs to the PSEA lane, in words of the policy.
+pub(crate) fn in_psea_lane(table: &str, policy: &crate::coa::Policy) -> String {
+    let words: Vec<String> = policy.categories_in_lane("psea").map(|word| format!("'{word}'")).collect();
+    let categories = if words.is_empty() { "null".to_owned() } else { words.join(", ") };
+    format!("{table}.child or {table}.category in ({categories})")
 }
 
 /// A query as the index is asked.
@@ -120,8 +156,16 @@ struct Sets {
 }
 
 impl Asked {
+    /// What `actor` looks for with the words `text`, where they may look, of the fields `among`.
+    pub fn parse(register: &DataKey, text: &str, actor: &Actor, among: &[Field]) -> Result<Self> {
+        let places = Places::of(actor, among).ok_or_else(Error::forbidden)?;
+        let query = Query::parse(text).map_err(|why| Error::fault("/q", why))?;
+        Ok(Self::new(register, &query, &places))
+    }
+
     /// The query of somebody who may look in `places`.
-    pub fn new(register: &DataKey, query: &Query, places: Places<'_>) -> Self {
+    pub fn new(register: &DataKey, query: &Query, places: &Places) -> Self {
+        let marker = register.marker(TOKEN);
         let mut fields = BTreeMap::new();
         let mut set = |word: &query::Wanted, places: &[Field]| {
             let mut tokens = BTreeSet::new();
@@ -129,7 +173,7 @@ impl Asked {
                 let keys: Vec<&String> =
                     if field.is_name() { vec![&word.name] } else { word.keys.iter().collect() };
                 for key in keys {
-                    let token = token(register, *field, key);
+                    let token = token(&marker, *field, key);
                     fields.insert(token, *field);
                     tokens.insert(token);
                 }
@@ -144,12 +188,13 @@ impl Asked {
                 .map(|term| term.iter().map(|word| set(word, places)).collect())
                 .collect(),
         };
-        let (psea, others) = (sets(places.psea), sets(places.others));
+        let (psea, others) = (sets(&places.psea), sets(&places.others));
+        let marker = register.marker(SEARCHED);
         let searched = query
             .wanted
             .iter()
             .map(|word| {
-                let mark = register.mark(SEARCHED, &[word.name.as_bytes()]);
+                let mark = marker.mark(&[word.name.as_bytes()]);
                 mark.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
             })
             .collect();
