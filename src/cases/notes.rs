@@ -54,12 +54,7 @@ pub async fn timeline(
 }
 
 /// Writes a note.
-pub async fn write(
-    tx: &mut Tx,
-    register: &DataKey,
-    case: CaseId,
-    words: &Words,
-) -> Result<(Note, MatterId)> {
+pub async fn write(tx: &mut Tx, register: &DataKey, case: CaseId, words: &Words) -> Result<(Note, MatterId)> {
     let case = lock(tx, case).await?;
     tx.allow(Action::Notes)?;
     let author = tx.actor().user().ok_or_else(Error::forbidden)?;

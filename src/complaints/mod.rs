@@ -39,8 +39,8 @@ use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
 use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
-use crate::words;
 use crate::vault::WrappedKey;
+use crate::words;
 
 pub use self::list_store::{Filter, list};
 pub(crate) use self::store::{Judged, copy_walls, follow_category, judge, of_case, said};

@@ -74,8 +74,7 @@ pub(super) async fn of_complaint(
             .load(&mut conn)
             .await
     };
-    let (there, key, versions) =
-        futures_util::join!(there, data_keys::one(conn, complaint.uuid()), versions);
+    let (there, key, versions) = futures_util::join!(there, data_keys::one(conn, complaint.uuid()), versions);
     let (key, versions) = (key?, versions?);
     Ok(there?.map(|_| (key, versions)))
 }

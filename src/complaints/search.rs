@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::list_store::Looked;
 use super::particulars::{Identities, Particulars};
-use super::{Complaint, Filter, list};
 use super::submission::Submission;
+use super::{Complaint, Filter, list};
 use crate::audit::{Detail, Event, What};
 use crate::auth::policy::Scope;
 use crate::coa::{Language, Policy};
@@ -73,7 +73,8 @@ pub(super) fn of_submission(register: &DataKey, submission: &Submission) -> Vec<
 /// What somebody wrote besides the narrative; words of the policy are filters already.
 fn particulars(tokens: &mut Tokens, language: Language, said: &Particulars) {
     let incident = [&said.incident.commune, &said.incident.place];
-    let subjects = said.subjects.iter().flat_map(|subject| [&subject.unit, &subject.rank, &subject.description]);
+    let subjects =
+        said.subjects.iter().flat_map(|subject| [&subject.unit, &subject.rank, &subject.description]);
     let witnesses = said.witnesses.iter().map(|witness| &witness.description);
     let risk = said.risk.iter().map(|risk| &risk.note);
     for text in incident.into_iter().chain(subjects).chain(witnesses).chain(risk).flatten() {

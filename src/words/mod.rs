@@ -213,7 +213,8 @@ impl Asked {
 
     /// What the words were found in, said once each, in the order of the fields.
     fn said(&self, tokens: &[i64]) -> Vec<&'static str> {
-        let fields: BTreeSet<Field> = tokens.iter().filter_map(|token| self.fields.get(token).copied()).collect();
+        let fields: BTreeSet<Field> =
+            tokens.iter().filter_map(|token| self.fields.get(token).copied()).collect();
         let mut said: Vec<&'static str> = fields.into_iter().map(Field::said).collect();
         said.dedup();
         said

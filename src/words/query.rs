@@ -83,7 +83,9 @@ mod tests {
 
     #[test]
     fn what_finds_nothing_is_refused() {
-        for bad in ["", "   ", "-police", ".*", "a b c", "l'", "-", "\u{0}", &"x".repeat(257), &"ab ".repeat(17)] {
+        for bad in
+            ["", "   ", "-police", ".*", "a b c", "l'", "-", "\u{0}", &"x".repeat(257), &"ab ".repeat(17)]
+        {
             assert!(Query::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Query::parse(&"ab ".repeat(16)).is_ok());

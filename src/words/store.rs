@@ -176,7 +176,8 @@ pub(crate) async fn matched(
     asked: &Asked,
 ) -> QueryResult<HashMap<Uuid, Vec<&'static str>>> {
     let tokens: Vec<i64> = asked.fields.keys().copied().collect();
-    let binds = (ids.to_vec().into_sql::<sql::Array<sql::Uuid>>(), tokens.into_sql::<sql::Array<sql::BigInt>>());
+    let binds =
+        (ids.to_vec().into_sql::<sql::Array<sql::Uuid>>(), tokens.into_sql::<sql::Array<sql::BigInt>>());
     let rows: Vec<(Uuid, Vec<i64>)> = match kind {
         Kind::Complaint => Fixed::with(MatchedComplaints, binds).load(&mut conn).await?,
         Kind::Case => Fixed::with(MatchedCases, binds).load(&mut conn).await?,
