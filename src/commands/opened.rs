@@ -20,7 +20,7 @@ use crate::coa::{Policy, Texts};
 use crate::config::Database;
 use crate::db::embedded::{Failure, Options, PrivatePostgres, create_data_dir, lock_for_serving};
 use crate::db::migrate::{self, Difference};
-use crate::db::{Connect, Db, Server, data_keys, prepare};
+use crate::db::{Connect, Db, Server, clear_text, data_keys, prepare};
 use crate::log::witnesses;
 use crate::temwen::{Clock, Front, Shared};
 use crate::tlog::TrustPolicy;
@@ -211,6 +211,7 @@ impl Read {
         let db = Db::new(connect.clone(), 1, clock.clone(), lanes, seal, self.vault.clone())?;
         vault::check(&db).await?;
         let register = data_keys::register(&db).await?;
+        clear_text::seal(&db, &register).await?;
         let cores = available_parallelism().map_or(1, usize::from);
         let shared = Shared {
             tokens: Tokens::new(&self.keys)?,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{lock, redaction_store as store, said};
+use super::{lock, redaction_store as store, said_in};
 use crate::audit::{Event, What};
 use crate::auth::policy::Action;
 use crate::db::{Caller, Tx};
@@ -112,11 +112,11 @@ pub async fn make(
     tx.allow(Action::Redact)?;
     let author_id = tx.actor().user().ok_or_else(Error::forbidden)?;
     let key = tx.data_key(id.uuid()).await?;
-    let narrative = tx.ask(async |conn| said(conn, id).await).await?.ok_or_else(Error::not_found)?.narrative;
+    let said = said_in(tx, id).await?.ok_or_else(|| Error::internal("a complaint with a key says nothing"))?;
     let redaction = Redaction {
         id: RedactionId::new(),
         version: store::last_version(tx, id).await? + 1,
-        text: without(&narrative, passages)?,
+        text: without(&said.narrative, passages)?,
         passages: i32::try_from(passages.len()).unwrap_or(i32::MAX),
         reason: reason.as_str().to_owned(),
         author_id,
