@@ -25,6 +25,10 @@ alter table case_words alter column tokens set storage external;
 -- A new row waits in the list of the pending, so that handing in a complaint does not pay for a hundred places of the index.
 create index complaint_words_by_token on complaint_words using gin (tokens) with (gin_pending_list_limit = 1024);
 create index case_words_by_token on case_words using gin (tokens) with (gin_pending_list_limit = 1024);
+create index complaint_words_to_read on complaint_words (complaint_id) where not whole;
+create index case_words_to_read on case_words (case_id) where not whole;
+insert into complaint_words (complaint_id, tokens, whole) select id, '{}', false from complaints;
+insert into case_words (case_id, tokens, whole) select id, '{}', false from cases;
 
 alter table complaint_words enable row level security;
 create policy complaint_words_wall on complaint_words for select to temwen_server
@@ -63,6 +67,9 @@ begin
         on conflict (complaint_id) do update set whole = w.whole or excluded.whole,
             tokens = array(select distinct t from unnest(w.tokens || excluded.tokens) as t order by t);
     end if;
+    if complaint is null and is_whole then
+        more := more || array(select t from complaints c join complaint_words p on p.complaint_id = c.id, unnest(p.tokens) as t where c.case_id = joined);
+    end if;
     if joined is not null then
         insert into case_words as w (case_id, tokens, whole)
         select joined, array(select distinct t from unnest(more) as t order by t), is_whole and complaint is null
@@ -81,6 +88,15 @@ create function join_words(complaint uuid, is_new boolean) returns void
     on conflict (case_id) do update set tokens = array(select distinct t from unnest(w.tokens || excluded.tokens) as t order by t)
 $$;
 comment on function join_words is 'Lets a case be found by the words of a complaint that joined it; a new one has no others. Shows nothing to who asks.';
+
+create function expect_words(complaints uuid[], cases uuid[]) returns void
+    security definer set search_path = public, pg_temp language sql as $$
+    insert into complaint_words (complaint_id, tokens, whole)
+    select c.id, '{}', false from complaints c where c.id = any (expect_words.complaints) on conflict do nothing;
+    insert into case_words (case_id, tokens, whole)
+    select c.id, '{}', false from cases c where c.id = any (expect_words.cases) on conflict do nothing
+$$;
+comment on function expect_words is 'Has the words of complaints and cases that were stored many at a time read later. Shows nothing to who asks.';
 
 create function forget_words(matter uuid) returns bigint security definer set search_path = public, pg_temp language sql as $$
     with complaints_gone as (

@@ -9,6 +9,7 @@ mod assessment_http;
 mod file_http;
 mod file_store;
 pub(crate) mod http;
+pub mod indexing;
 pub mod notes;
 mod notes_http;
 mod notes_store;

@@ -33,7 +33,8 @@ pub async fn search(
 ) -> Result<Vec<Hit>> {
     let now = tx.now();
     let few = tx.ask(async |conn| words::found(conn, Kind::Case, asked).await).await?;
-    let holds = Holds::new(Kind::Case, asked, words::in_psea_lane("cases", policy));
+    let known = few.is_some() && asked.is_plain();
+    let holds = (!known).then(|| Holds::new(Kind::Case, asked, words::in_psea_lane("cases", policy)));
     let filter = Filter { words: Some(Looked { few, holds }), ..filter };
     let found = tx.ask(async |conn| store::list(conn, scope, &filter, now, after, rows).await).await?;
     let ids: Vec<Uuid> = found.iter().map(|case| case.id.uuid()).collect();

@@ -203,8 +203,8 @@ pub struct Filter {
 pub(crate) struct Looked {
     /// Those that may, if they are few.
     pub(crate) few: Option<Vec<Uuid>>,
-    /// That one does.
-    pub(crate) holds: Holds,
+    /// That one does; not needed where that is known of the few.
+    pub(crate) holds: Option<Holds>,
 }
 
 /// A part of a scope as a condition, if it is one. The wall does not depend on it: it lets Postgres start from the few rows of
@@ -294,7 +294,9 @@ async fn list_part(
         };
     }
     if let Some(words) = &filter.words {
-        query = query.filter(words.holds.clone());
+        if let Some(holds) = &words.holds {
+            query = query.filter(holds.clone());
+        }
         if let Some(few) = &words.few {
             query = query.filter(cases::id.eq_any(few.clone()));
         }

@@ -112,10 +112,11 @@ pub async fn make(
     tx.allow(Action::Redact)?;
     let author_id = tx.actor().user().ok_or_else(Error::forbidden)?;
     let key = tx.data_key(id.uuid()).await?;
-    let said = said_in(tx, id).await?.ok_or_else(|| Error::internal("a complaint with a key says nothing"))?;
+    let said =
+        said_in(tx, id).await?.ok_or_else(|| Error::internal("a complaint with a key says nothing"))?;
     let redaction = Redaction {
         id: RedactionId::new(),
-        version: store::last_version(tx, id).await? + 1,
+        version: tx.ask(async |conn| store::last_version(conn, id).await).await? + 1,
         text: without(&said.narrative, passages)?,
         passages: i32::try_from(passages.len()).unwrap_or(i32::MAX),
         reason: reason.as_str().to_owned(),

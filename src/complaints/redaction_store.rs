@@ -12,16 +12,12 @@ use crate::error::Result;
 use crate::values::{ComplaintId, RedactionId};
 use crate::vault::WrappedKey;
 
-/// The number of the last version of a complaint that is held; 0 if there is none.
-pub(super) async fn last_version(tx: &mut Tx, complaint: ComplaintId) -> Result<i32> {
-    let last: Option<i32> = tx
-        .ask(async |mut conn| {
-            redactions::table
-                .filter(redactions::complaint_id.eq(complaint))
-                .select(diesel::dsl::max(redactions::version))
-                .first(&mut conn)
-                .await
-        })
+/// The number of the last version of a complaint; 0 if there is none.
+pub(super) async fn last_version(mut conn: &AsyncPgConnection, complaint: ComplaintId) -> QueryResult<i32> {
+    let last: Option<i32> = redactions::table
+        .filter(redactions::complaint_id.eq(complaint))
+        .select(diesel::dsl::max(redactions::version))
+        .first(&mut conn)
         .await?;
     Ok(last.unwrap_or(0))
 }

@@ -35,7 +35,9 @@ pub async fn search(
     rows: i64,
 ) -> Result<Vec<Hit>> {
     let few = tx.ask(async |conn| words::found(conn, Kind::Complaint, asked).await).await?;
-    let holds = Holds::new(Kind::Complaint, asked, words::in_psea_lane("complaints", policy));
+    let known = few.is_some() && asked.is_plain();
+    let holds =
+        (!known).then(|| Holds::new(Kind::Complaint, asked, words::in_psea_lane("complaints", policy)));
     let filter = Filter { words: Some(Looked { few, holds }), ..filter };
     let found = tx.ask(async |conn| list(conn, scope, &filter, after, rows).await).await?;
     let ids: Vec<Uuid> = found.iter().map(|complaint| complaint.id.uuid()).collect();
@@ -71,7 +73,7 @@ pub(super) fn of_submission(register: &DataKey, submission: &Submission) -> Vec<
 }
 
 /// What somebody wrote besides the narrative; words of the policy are filters already.
-fn particulars(tokens: &mut Tokens, language: Language, said: &Particulars) {
+pub(super) fn particulars(tokens: &mut Tokens, language: Language, said: &Particulars) {
     let incident = [&said.incident.commune, &said.incident.place];
     let subjects =
         said.subjects.iter().flat_map(|subject| [&subject.unit, &subject.rank, &subject.description]);
@@ -83,7 +85,7 @@ fn particulars(tokens: &mut Tokens, language: Language, said: &Particulars) {
 }
 
 /// Names and service numbers; contacts are not looked for.
-fn names(tokens: &mut Tokens, names: &Identities) {
+pub(super) fn names(tokens: &mut Tokens, names: &Identities) {
     let reporter = names.reporter.iter().filter_map(|reporter| reporter.name.as_ref());
     for name in reporter.chain(names.victims.iter().flatten()).chain(names.witnesses.iter().flatten()) {
         tokens.name(Field::Person, name);

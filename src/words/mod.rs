@@ -5,6 +5,7 @@
 //! [`crate::vault`] for the key. What the tokens tell a stranger is in `docs/SECURITY.md`.
 
 pub mod folding;
+mod later;
 pub mod query;
 mod store;
 
@@ -15,8 +16,11 @@ use crate::coa::Language;
 use crate::error::{Error, Result};
 use crate::vault::{DataKey, Marker};
 
+pub use self::later::Later;
+pub(crate) use self::later::take;
 pub use self::query::Query;
-pub(crate) use self::store::{Holds, Kind, Object, add, add_new, forget, found, join, matched};
+pub use self::store::forget;
+pub(crate) use self::store::{Holds, Kind, Object, add, add_new, expect, found, join, matched};
 
 /// The purpose that tokens are marked for.
 const TOKEN: &str = "search word";
@@ -199,6 +203,11 @@ impl Asked {
             })
             .collect();
         Self { psea, others, fields, searched }
+    }
+
+    /// Whether it asks for nothing but words, and the same of everything: then the index alone has the answer.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.psea == self.others && self.others.none.is_empty()
     }
 
     /// The words as they stand in the record: hashed.

@@ -11,6 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::{Asked, Sets};
+use crate::db::schema::{case_words, complaint_words};
 use crate::db::statement::{Fixed, Text};
 use crate::values::{CaseId, ComplaintId, MatterId};
 
@@ -96,6 +97,52 @@ pub(crate) async fn join(
     Fixed::with(Join, binds).execute(&mut conn).await.map(|_| ())
 }
 
+struct Expect;
+impl Text for Expect {
+    const GIVEN: &'static str = "complaints, cases";
+    const SQL: &'static str = " select 1 from given, expect_words(complaints, cases)";
+    type Row = sql::Integer;
+}
+
+/// Has the words of these complaints and cases read later. May be polled together with what stores them, behind that.
+pub(crate) async fn expect(
+    mut conn: &AsyncPgConnection,
+    complaints: Vec<ComplaintId>,
+    cases: Vec<CaseId>,
+) -> QueryResult<()> {
+    let binds = (complaints.into_sql::<sql::Array<sql::Uuid>>(), cases.into_sql::<sql::Array<sql::Uuid>>());
+    Fixed::with(Expect, binds).execute(&mut conn).await.map(|_| ())
+}
+
+/// The ids after `after` of things that are not, or not wholly, found by their words yet.
+pub(crate) async fn to_read(
+    mut conn: &AsyncPgConnection,
+    kind: Kind,
+    after: Uuid,
+    rows: i64,
+) -> QueryResult<Vec<Uuid>> {
+    match kind {
+        Kind::Complaint => {
+            complaint_words::table
+                .filter(complaint_words::whole.eq(false).and(complaint_words::complaint_id.gt(after)))
+                .order(complaint_words::complaint_id)
+                .limit(rows)
+                .select(complaint_words::complaint_id)
+                .load(&mut conn)
+                .await
+        }
+        Kind::Case => {
+            case_words::table
+                .filter(case_words::whole.eq(false).and(case_words::case_id.gt(after)))
+                .order(case_words::case_id)
+                .limit(rows)
+                .select(case_words::case_id)
+                .load(&mut conn)
+                .await
+        }
+    }
+}
+
 struct Forget;
 impl Text for Forget {
     const GIVEN: &'static str = "matter";
@@ -104,7 +151,7 @@ impl Text for Forget {
 }
 
 /// Deletes all words of a matter; of how many complaints and cases.
-pub(crate) async fn forget(mut conn: &AsyncPgConnection, matter: MatterId) -> QueryResult<i64> {
+pub async fn forget(mut conn: &AsyncPgConnection, matter: MatterId) -> QueryResult<i64> {
     Fixed::with(Forget, (matter.into_sql::<sql::Uuid>(),)).get_result(&mut conn).await
 }
 

@@ -42,7 +42,7 @@ async fn p4_a_redacted_version_stands_beside_the_sealed_original() {
     );
     // The original is as it was, and nothing in the database can be read.
     let file = triage.get(&format!("/v1/complaints/{}", id(&receipt))).await.expect(200);
-    assert_eq!(file["narrative"], complaint()["narrative"]);
+    assert_eq!((&file["narrative"], &file["redactions"]), (&complaint()["narrative"], &json!(2)));
     let stored = format!(
         "{:?}",
         app.rows("select encode(text, 'escape') as t, encode(reason, 'escape') as r from redactions").await

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use actix_web::http::Method;
 use serde_json::{Value, json};
 use temwen::auth::Role;
+use temwen::words::{self, Later};
 
 use crate::fixtures::{case_from, grave_complaint, id, submitted};
 use crate::harness::{Answer, Caller, TestApp};
@@ -394,4 +395,55 @@ async fn many_and_few_hits_give_the_same_list() {
     assert_eq!(ids(&triage, "complaints", "alpha -beta").await.len(), 0);
     assert_eq!(ids(&triage, "cases", "alpha beta").await, [id(&case)]);
     triage.send(triage.request(Method::GET, "/v1/cases?q=alpha")).await.expect(200);
+}
+
+#[actix_web::test]
+async fn what_was_there_before_is_read_again_and_what_is_erased_is_found_no_more() {
+    let app = TestApp::start().await;
+    let triage = app.signed_in(Role::TriageOfficer).await;
+    let case = case_from(&triage, said("es", "Un camión sin placas."), "minor_misconduct").await;
+    let case = id(&case).to_owned();
+    triage.post(&format!("/v1/cases/{case}/notes"), json!({"text": "Seen by a guard."})).await.expect(201);
+    let alone = submitted(&app, said("fr", "Un camion sans plaques.")).await;
+    app.reporter(&alone)
+        .await
+        .post("/v1/reporter/messages", json!({"text": "C'était la nuit."}))
+        .await
+        .expect(201);
+    // As a migration leaves what it finds, and an import what it stores.
+    let mut owner = app.owner().await;
+    let emptied = "update complaint_words set tokens = '{}', whole = false; update case_words set tokens = '{}', whole = false";
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut owner, emptied).await.unwrap();
+    assert_eq!(ids(&triage, "complaints", "camion").await, Vec::<String>::new());
+    // A word that comes before the rest is read is not lost, and the rest is still read.
+    app.reporter(&alone)
+        .await
+        .post("/v1/reporter/messages", json!({"text": "Il pleuvait."}))
+        .await
+        .expect(201);
+    let (mut one, mut other) = (Later::default(), Later::default());
+    let before = app.entries().await;
+    for _ in 0..2 {
+        temwen::complaints::indexing::index(&app.temwen, &mut one).await.unwrap();
+        temwen::cases::indexing::index(&app.temwen, &mut other).await.unwrap();
+    }
+    assert_eq!(app.entries().await - before, 2);
+    assert_eq!(ids(&triage, "complaints", "camion").await.len(), 2);
+    assert_eq!(ids(&triage, "complaints", "camion nuit pleuvoir").await, [id(&alone)]);
+    assert_eq!(ids(&triage, "cases", "camion guard").await, [case.clone()]);
+    assert_eq!(app.count("select from complaint_words where not whole").await, 0);
+    assert_eq!(app.count("select from case_words where not whole").await, 0);
+
+    let matter =
+        app.rows(&format!("select matter_id from cases where id = '{case}'")).await[0]["matter_id"].clone();
+    let matter = uuid::Uuid::parse_str(matter.as_str().unwrap()).unwrap();
+    let forget = async |tx: &mut temwen::db::Tx| {
+        tx.record(temwen::audit::Event::register(temwen::audit::What::WordsIndexed));
+        tx.ask(async |conn| words::forget(conn, matter.into()).await).await
+    };
+    let by = temwen::db::Caller::system("test");
+    assert_eq!(app.temwen.db.write(&by, "test.forget", forget).await.unwrap(), 2);
+    assert_eq!(ids(&triage, "cases", "camion").await, Vec::<String>::new());
+    assert_eq!(ids(&triage, "complaints", "camion").await, [id(&alone)]);
+    assert_eq!(app.count("select from complaint_words").await, 1);
 }
