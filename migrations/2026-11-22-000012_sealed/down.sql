@@ -11,17 +11,13 @@ do $$
 declare
     tab text;
 begin
-    foreach tab in array array['submissions', 'messages', 'notes', 'walls', 'allegations', 'proposals', 'deadline_pauses', 'idempotency_keys'] loop
-        execute format('drop policy %I on %I', tab || '_seal', tab);
-    end loop;
     foreach tab in array array['submissions', 'messages', 'notes', 'walls'] loop
         execute format('drop trigger %I on %I', tab || '_stay', tab);
         execute format('create trigger %I before update or delete on %I for each row execute function refuse_change()', tab || '_stay', tab);
-        execute format('revoke update on %I from temwen_server', tab);
     end loop;
 end
 $$;
-drop policy idempotency_keys_find on idempotency_keys;
+grant update (decision_reason) on proposals to temwen_server;
 alter table submissions drop constraint submissions_sealed_whole, drop column narrative_sealed, drop column particulars_sealed, drop column identities_sealed, drop column salt_sealed,
     alter column narrative set not null, alter column particulars set not null, alter column salt set not null,
     alter column salt set default decode(replace(gen_random_uuid()::text || gen_random_uuid(), '-', ''), 'hex');

@@ -1,7 +1,7 @@
 -- What was stored in the clear until now is sealed.
 --
--- Beside each column in the clear stands its sealed one; `temwen migrate` and the server's start move what is there from one to
--- the other, a few rows at a time. After that the columns in the clear hold nothing, for good.
+-- Beside each column in the clear stands its sealed one; `temwen migrate`, or the server on its own private PostgreSQL, moves what is there
+-- from one to the other, a few rows at a time. After that the columns in the clear hold nothing, for good.
 
 alter table submissions
     alter column narrative drop not null, alter column particulars drop not null, alter column salt drop not null, alter column salt drop default,
@@ -64,23 +64,9 @@ create trigger notes_stay before update or delete on notes for each row execute 
 drop trigger walls_stay on walls;
 create trigger walls_stay before update or delete on walls for each row execute function seal_once('reason');
 
--- Only the part of the system that seals may do so.
-do $$
-declare
-    tab text;
-begin
-    foreach tab in array array['submissions', 'messages', 'notes', 'walls', 'allegations', 'proposals', 'deadline_pauses', 'idempotency_keys'] loop
-        execute format('create policy %I on %I for update to temwen_server using ((select acting_as()) = ''vault'' and (select acting_kind()) = ''system'')', tab || '_seal', tab);
-    end loop;
-end
-$$;
-grant update (narrative, particulars, identities, salt, narrative_sealed, particulars_sealed, identities_sealed, salt_sealed) on submissions to temwen_server;
-grant update (text, text_sealed) on messages, notes to temwen_server;
-grant update (reason, reason_sealed) on walls, deadline_pauses, proposals to temwen_server;
+-- Only the owner of the tables seals what is there; the server writes only what is sealed.
 grant update (decision_reason_sealed) on proposals to temwen_server;
-grant update (reported_as, subject_ref, subject_unit, subject_rank, finding, discipline, told_sealed) on allegations to temwen_server;
-grant update (body, body_sealed) on idempotency_keys to temwen_server;
-create policy idempotency_keys_find on idempotency_keys for select to temwen_server using ((select acting_as()) = 'vault' and (select acting_kind()) = 'system');
+revoke update (decision_reason) on proposals from temwen_server;
 
 select remember('submissions', 'complaint_id::text', 'complaint_id::text');
 select remember('messages', 'id::text', 'complaint_id::text');

@@ -1,4 +1,4 @@
-//! Telling the reporter that their complaint has arrived.
+//! Telling a reporter that their complaint has arrived.
 
 use super::{Complaint, lock, store, thread};
 use crate::audit::{Event, What};

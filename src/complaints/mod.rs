@@ -24,6 +24,7 @@ mod submission_http;
 pub mod thread;
 mod thread_http;
 mod thread_store;
+mod walls_store;
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -46,7 +47,8 @@ use crate::words;
 pub use self::acknowledgement::acknowledge;
 pub use self::list_store::{Filter, list};
 pub(crate) use self::said::{SealedWords, said_in};
-pub(crate) use self::store::{Judged, copy_walls, follow_category, judge, of_case, wall_reason};
+pub(crate) use self::store::{Judged, follow_category, judge, of_case};
+pub(crate) use self::walls_store::{copy_walls, wall_reason};
 
 text_enum! {
     /// How far the handling of a complaint has come.

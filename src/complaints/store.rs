@@ -9,12 +9,12 @@ use uuid::Uuid;
 use super::said::{Kept, SealedWords};
 use super::{Complaint, New, Status};
 use crate::auth::Role;
-use crate::db::schema::{complaints, data_keys, submissions, walls};
+use crate::db::schema::{complaints, data_keys, submissions};
 use crate::db::statement::{Fixed, Text};
 use crate::db::{Tx, data_keys as keys};
 use crate::error::Result;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId};
-use crate::vault::{Place, WrappedKey};
+use crate::vault::WrappedKey;
 
 struct Insert;
 impl Text for Insert {
@@ -265,50 +265,6 @@ pub(crate) async fn back_to_desk(tx: &mut Tx, matter: MatterId, user: UserId) ->
         .await
     })
     .await
-}
-
-/// Where the words stand that say why a matter is hidden from somebody.
-pub(crate) fn wall_reason(user: UserId) -> Place {
-    Place::new("walls", "reason", user.uuid())
-}
-
-/// The walls around one matter are put up around another too.
-pub(crate) async fn copy_walls(tx: &mut Tx, from: MatterId, to: MatterId, by: UserId) -> Result<()> {
-    let now = tx.now();
-    let standing: Vec<(UserId, String, Bytes)> = tx
-        .ask(async |mut conn| {
-            walls::table
-                .filter(walls::matter_id.eq(from))
-                .select((walls::user_id, walls::kind, walls::reason_sealed))
-                .load(&mut conn)
-                .await
-        })
-        .await?;
-    let there: Vec<UserId> = tx
-        .ask(async |mut conn| {
-            walls::table.filter(walls::matter_id.eq(to)).select(walls::user_id).load(&mut conn).await
-        })
-        .await?;
-    // What is said of a wall is sealed with the key of its matter; beside another matter it has to be sealed anew.
-    let keys = tx.keys_of(standing.iter().map(|(.., reason)| reason.as_deref())).await?;
-    let key = tx.data_key(to.uuid()).await?;
-    let mut rows = Vec::new();
-    for (user, kind, reason) in standing.iter().filter(|(user, ..)| !there.contains(user)) {
-        let place = wall_reason(*user);
-        let reason = keys.some_text(place, reason.as_deref())?;
-        let reason = reason.map(|reason| key.seal(place, reason.as_bytes())).transpose()?;
-        rows.push((
-            walls::user_id.eq(user),
-            walls::matter_id.eq(to),
-            walls::kind.eq(kind),
-            walls::reason_sealed.eq(reason),
-            walls::put_up_by.eq(by),
-            walls::put_up_at.eq(now),
-        ));
-    }
-    tx.ask(async |mut conn| diesel::insert_into(walls::table).values(rows).execute(&mut conn).await)
-        .await
-        .map(|_| ())
 }
 
 /// The complaints of a case, oldest first.

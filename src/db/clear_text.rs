@@ -5,12 +5,13 @@
 
 use diesel::prelude::*;
 use diesel::sql_types as sql;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use uuid::Uuid;
 
 use super::Db;
 use super::data_keys;
-use super::tx::{Caller, Tx};
+use super::pool::Connect;
+use super::tx::{Caller, Tx, refused};
 use crate::audit::{Event, What};
 use crate::error::{Error, Kind, Result};
 use crate::progress::{Counted, Progress};
@@ -176,8 +177,8 @@ struct Clear {
     clear: Vec<Option<Vec<u8>>>,
 }
 
-/// Seals what is in the clear, and shows progress where that takes long; how many rows.
-pub async fn seal(db: &Db, register: &DataKey) -> Result<usize> {
+/// Seals what is in the clear, as `owner` of the tables, and shows progress where that takes long; how many rows.
+pub async fn seal(db: &Db, register: &DataKey, owner: &Connect) -> Result<usize> {
     let caller = Caller::system("vault");
     let mut sealed = 0;
     let mut progress = Progress::on_standard_error();
@@ -197,6 +198,13 @@ pub async fn seal(db: &Db, register: &DataKey) -> Result<usize> {
                 break;
             }
             tell(&mut progress, sealed);
+        }
+    }
+    if sealed > 0 {
+        // What was in the clear is still in the tables' files until they are written anew.
+        let mut conn = owner.open().await?;
+        for table in TABLES.iter().chain([&TOLD]) {
+            conn.batch_execute(&format!("vacuum full {}", table.name)).await.map_err(refused)?;
         }
     }
     progress.end();

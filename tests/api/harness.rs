@@ -23,7 +23,7 @@ use temwen::auth::policy::Lanes;
 use temwen::auth::{Role, Seat};
 use temwen::coa::{Policy, Texts};
 use temwen::db::embedded::{self, Options, PrivatePostgres};
-use temwen::db::{Caller as By, Connect, Db, Server, data_keys, migrate};
+use temwen::db::{Caller as By, Connect, Db, Server, clear_text, data_keys, migrate};
 use temwen::log::guard::Guard;
 use temwen::log::sequencer::{Sequencer, Step};
 use temwen::temwen::{Clock, Front, Shared};
@@ -263,6 +263,15 @@ impl TestApp {
             .await
             .unwrap();
         rows.into_iter().map(|row| row.row).collect()
+    }
+
+    /// Seals what a test stored in the clear, as the owner of the tables does after an update.
+    pub async fn seal_clear_text(&self) -> usize {
+        let owner = Connect { as_owner: true, ..self.connect.clone() };
+        let lanes = Lanes::new(self.temwen.policy.categories_in_lane("psea"));
+        let (clock, seal) = (self.temwen.clock.clone(), self.temwen.keys.entry_seal());
+        let db = Db::new(owner.clone(), 1, clock, lanes, seal, vault()).unwrap();
+        clear_text::seal(&db, &self.temwen.register, &owner).await.unwrap()
     }
 
     /// What stands sealed in a column, opened behind the service's back; `id` is the row, and the complaint whose key opens it.

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use serde_json::{Value, json};
 use temwen::auth::{Role, Seat};
-use temwen::db::clear_text;
 use uuid::Uuid;
 
 use crate::cast::{Player, enlist, rights, rows};
@@ -332,7 +331,7 @@ impl<'a> Stage<'a> {
         }
         owner.batch_execute(&sql).await.unwrap();
         // What the owner stored in the clear is sealed, as after an update.
-        clear_text::seal(&app.temwen.db, &app.temwen.register).await.unwrap();
+        app.seal_clear_text().await;
 
         // What is to be hidden.
         let matter = one(&mut owner, format!("select matter_id as id from cases where id = '{case}'")).await;
