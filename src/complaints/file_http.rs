@@ -35,6 +35,8 @@ struct ComplaintFile {
     identities: Option<Identities>,
     /// What is withheld from you: `reporter`, `victims`, `subjects`.
     withheld: Vec<&'static str>,
+    /// How many versions there are with passages taken out: the number of the newest. They are listed at its `redactions`.
+    redactions: i32,
 }
 
 fn file(
@@ -42,6 +44,7 @@ fn file(
     caller: &SignedIn,
     complaint: Complaint,
     said: Option<Said>,
+    redactions: i32,
 ) -> Result<ComplaintFile> {
     let own = complaint.submitted_by.is_some() && complaint.submitted_by == caller.0.actor.user();
     let may = policy::identities(&caller.0.actor, complaint.is_psea(policy), own);
@@ -53,6 +56,7 @@ fn file(
             particulars: None,
             identities: None,
             withheld: Vec::new(),
+            redactions,
         });
     };
     let particulars = serde_json::from_str(&said.particulars).map_err(Error::internal)?;
@@ -80,6 +84,7 @@ fn file(
         particulars: Some(particulars),
         identities,
         withheld,
+        redactions,
     })
 }
 
@@ -95,10 +100,10 @@ async fn read_complaint(
     id: Path<ComplaintId>,
     held: IfNoneMatch,
 ) -> Result<HttpResponse> {
-    let (complaint, said) = super::read(&temwen, &caller.0, *id).await?;
+    let (complaint, said, redactions) = super::read(&temwen, &caller.0, *id).await?;
     let version = complaint.version;
     if held.holds(version) {
         return Ok(unchanged(version));
     }
-    Ok(versioned(version, &file(&temwen.policy, &caller, complaint, said)?))
+    Ok(versioned(version, &file(&temwen.policy, &caller, complaint, said, redactions)?))
 }

@@ -375,6 +375,36 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    case_words (case_id) {
+        case_id -> Uuid,
+        tokens -> Array<Int8>,
+        whole -> Bool,
+    }
+}
+
+diesel::table! {
+    complaint_words (complaint_id) {
+        complaint_id -> Uuid,
+        tokens -> Array<Int8>,
+        whole -> Bool,
+    }
+}
+
+diesel::table! {
+    redactions (id) {
+        id -> Uuid,
+        complaint_id -> Uuid,
+        version -> Int4,
+        text -> Bytea,
+        passages -> Int4,
+        reason -> Bytea,
+        author_id -> Uuid,
+        made_at -> Timestamptz,
+        salt -> Uuid,
+    }
+}
+
 diesel::joinable!(allegations -> cases (case_id));
 diesel::joinable!(assignments -> cases (case_id));
 diesel::joinable!(case_duties -> cases (case_id));
@@ -396,6 +426,9 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(submissions -> complaints (complaint_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    case_words,
+    complaint_words,
+    redactions,
     allegations,
     assignments,
     audit_entries,

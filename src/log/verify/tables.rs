@@ -51,7 +51,7 @@ impl Key {
 }
 
 /// Every table whose rows are remembered.
-pub(super) const REMEMBERED: [(&str, Key); 17] = [
+pub(super) const REMEMBERED: [(&str, Key); 18] = [
     ("users", Key::Id("id")),
     ("sessions", Key::Id("id")),
     ("refresh_tokens", Key::Digest("digest")),
@@ -68,11 +68,12 @@ pub(super) const REMEMBERED: [(&str, Key); 17] = [
     ("notes", Key::Id("id")),
     ("messages", Key::Id("id")),
     ("proposals", Key::Id("id")),
+    ("redactions", Key::Id("id")),
     ("data_keys", Key::Id("id")),
 ];
 
 /// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 23] = [
+const GUARDS: [(&str, &str); 25] = [
     ("audit_entries", "audit_entries_stay"),
     ("audit_entries", "audit_entries_are_never_emptied"),
     ("submissions", "submissions_stay"),
@@ -86,6 +87,8 @@ const GUARDS: [(&str, &str); 23] = [
     ("messages", "messages_stay"),
     ("data_keys", "data_keys_stay"),
     ("data_keys", "data_keys_never_emptied"),
+    ("redactions", "redactions_stay"),
+    ("redactions", "redactions_are_never_emptied"),
     ("log_tiles", "log_tiles_grow"),
     ("log_tiles", "log_tiles_stay"),
     ("log_heads", "log_heads_signed_once"),
