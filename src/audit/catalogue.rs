@@ -125,5 +125,19 @@ text_enum! {
         LogRefused = "log.refused",
         /// An outside witness holds a larger or another log than this one.
         WitnessDisagreed = "witness.disagreed",
+        /// A matter was put under a legal hold.
+        HoldSet = "hold.set",
+        /// A legal hold was ended by another officer than the one who set it.
+        HoldEnded = "hold.ended",
+        /// Somebody read legal holds, with their reasons.
+        HoldsRead = "holds.read",
+        /// It was proposed to erase a matter that has fallen due.
+        ErasureProposed = "erasure.proposed",
+        /// A second person refused an erasure.
+        ErasureRefused = "erasure.refused",
+        /// Somebody read what is to be erased, with the reasons.
+        ErasuresRead = "erasures.read",
+        /// A second person signed: the keys of a matter were destroyed, and with them what was said, written and named in it.
+        MatterErased = "matter.erased",
     }
 }

@@ -344,6 +344,43 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    erasures (id) {
+        id -> Uuid,
+        matter_id -> Uuid,
+        complaint_id -> Nullable<Uuid>,
+        case_id -> Nullable<Uuid>,
+        class -> Text,
+        due_at -> Timestamptz,
+        service_ended_on -> Nullable<Date>,
+        reason -> Bytea,
+        proposed_by -> Uuid,
+        proposed_at -> Timestamptz,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        approved -> Nullable<Bool>,
+        decision_reason -> Nullable<Bytea>,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    legal_holds (id) {
+        id -> Uuid,
+        complaint_id -> Nullable<Uuid>,
+        case_id -> Nullable<Uuid>,
+        reason -> Bytea,
+        set_by -> Uuid,
+        set_at -> Timestamptz,
+        ended_by -> Nullable<Uuid>,
+        ended_at -> Nullable<Timestamptz>,
+        end_reason -> Nullable<Bytea>,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
 diesel::joinable!(allegations -> cases (case_id));
 diesel::joinable!(assignments -> cases (case_id));
 diesel::joinable!(case_duties -> cases (case_id));
@@ -352,6 +389,10 @@ diesel::joinable!(complaints -> cases (case_id));
 diesel::joinable!(deadline_pauses -> deadlines (deadline_id));
 diesel::joinable!(deadlines -> cases (case_id));
 diesel::joinable!(deadlines -> complaints (complaint_id));
+diesel::joinable!(erasures -> cases (case_id));
+diesel::joinable!(erasures -> complaints (complaint_id));
+diesel::joinable!(legal_holds -> cases (case_id));
+diesel::joinable!(legal_holds -> complaints (complaint_id));
 diesel::joinable!(log_cosignatures -> log_heads (size));
 diesel::joinable!(messages -> complaints (complaint_id));
 diesel::joinable!(messages -> users (author_id));
@@ -373,7 +414,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     complaints,
     deadline_pauses,
     deadlines,
+    erasures,
     idempotency_keys,
+    legal_holds,
     log_cosignatures,
     log_heads,
     log_places,
