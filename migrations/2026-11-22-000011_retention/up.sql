@@ -76,9 +76,6 @@ comment on function end_of_service is 'When the last of those accused in a matte
 -- whoever writes to the database by the server's role, whatever the server may have been talked into.
 create function erase_by_two() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
 begin
-    if old.wrapped is null and new.wrapped is not null then
-        raise exception 'a destroyed key does not come back' using errcode = 'restrict_violation';
-    end if;
     if new.wrapped is null and old.wrapped is not null then
         if not exists (select from erasures e where e.matter_id = old.matter_id and e.approved and e.decided_at = new.destroyed_at
             and e.xmin = pg_current_xact_id()::xid)

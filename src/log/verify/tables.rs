@@ -51,7 +51,7 @@ impl Key {
 }
 
 /// Every table whose rows are remembered.
-pub(super) const REMEMBERED: [(&str, Key); 18] = [
+pub(super) const REMEMBERED: [(&str, Key); 19] = [
     ("users", Key::Id("id")),
     ("sessions", Key::Id("id")),
     ("refresh_tokens", Key::Digest("digest")),
@@ -68,6 +68,11 @@ pub(super) const REMEMBERED: [(&str, Key); 18] = [
     ("notes", Key::Id("id")),
     ("messages", Key::Id("id")),
     ("proposals", Key::Id("id")),
+    ("data_keys", Key::Id("id")),
+];
+
+/// The triggers that keep what was written as it was.
+const GUARDS: [(&str, &str); 23] = [
     ("legal_holds", Key::Id("id")),
     ("erasures", Key::Id("id")),
 ];
@@ -85,6 +90,8 @@ const GUARDS: [(&str, &str); 22] = [
     ("walls", "walls_stay"),
     ("notes", "notes_stay"),
     ("messages", "messages_stay"),
+    ("data_keys", "data_keys_stay"),
+    ("data_keys", "data_keys_never_emptied"),
     ("data_keys", "data_keys_erased_by_two"),
     ("log_tiles", "log_tiles_grow"),
     ("log_tiles", "log_tiles_stay"),
