@@ -142,7 +142,7 @@ async fn open(tx: &mut Tx, sealed: &[(Place, &[u8])]) -> Result<Vec<Option<Strin
     for wrapped in wrapped {
         let key = match tx.vault().unwrap(&wrapped) {
             Ok(key) => Some(key),
-            Err(Fault::Erased) => None,
+            Err(Fault::Erased(_)) => None,
             Err(fault) => return Err(fault.into()),
         };
         keys.insert(wrapped.id, key);

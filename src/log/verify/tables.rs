@@ -69,16 +69,12 @@ pub(super) const REMEMBERED: [(&str, Key); 19] = [
     ("messages", Key::Id("id")),
     ("proposals", Key::Id("id")),
     ("data_keys", Key::Id("id")),
-];
-
-/// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 23] = [
     ("legal_holds", Key::Id("id")),
     ("erasures", Key::Id("id")),
 ];
 
 /// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 22] = [
+const GUARDS: [(&str, &str); 24] = [
     ("audit_entries", "audit_entries_stay"),
     ("audit_entries", "audit_entries_are_never_emptied"),
     ("submissions", "submissions_stay"),
