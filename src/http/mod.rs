@@ -10,6 +10,7 @@ pub mod middleware;
 pub mod page;
 pub mod problem;
 pub mod source;
+pub mod work;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
