@@ -9,6 +9,7 @@ mod bodies;
 mod cases;
 mod cast;
 mod catalogue;
+mod channel;
 mod complaints;
 mod concurrency;
 mod erasure;
