@@ -46,6 +46,9 @@ const FOR_BACKGROUND: usize = 4;
 pub async fn run(settings: Serve) -> Result<(), Failed> {
     let stop =
         signals::listen().map_err(|error| Failed::because("the signals to stop cannot be heard", &error))?;
+    // Before anything is opened: a certificate that does not fit should be said at once.
+    let tls = settings.tls_cert.as_deref().zip(settings.tls_key.as_deref());
+    let tls = tls.map(|(certificate, key)| tls::read(certificate, key)).transpose()?;
     // A given database may have many servers; a data directory has one.
     let _lock = if given(&settings.database)?.is_some() {
         None
@@ -53,9 +56,6 @@ pub async fn run(settings: Serve) -> Result<(), Failed> {
         let data_dir = settings.database.data_dir.clone();
         Some(blocking(move || lock_for_serving(&data_dir)).await?)
     };
-    // Before anything is opened: a certificate that does not fit should be said at once.
-    let tls = settings.tls_cert.as_deref().zip(settings.tls_key.as_deref());
-    let tls = tls.map(|(certificate, key)| tls::read(certificate, key)).transpose()?;
     let front = listen(settings.listen, "--listen, TEMWEN_LISTEN")?;
     let metrics = match settings.metrics_listen {
         Some(address) => Some(listen(address, "--metrics-listen, TEMWEN_METRICS_LISTEN")?),
