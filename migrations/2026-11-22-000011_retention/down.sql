@@ -11,5 +11,5 @@ drop trigger data_keys_erased_by_two on data_keys;
 drop function erase_by_two();
 alter table data_keys reset (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
 drop table erasures, legal_holds;
-drop function erasures_noted(), legal_holds_noted(), end_of_service(uuid);
+drop function erasures_noted(), legal_holds_noted(), end_of_service(uuid), forget_first_answers(uuid);
 drop index cases_over, complaints_over;

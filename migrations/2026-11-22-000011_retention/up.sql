@@ -95,6 +95,16 @@ $$;
 comment on function erase_by_two is 'Refuses to destroy a data key unless an erasure of its matter was approved in the same transaction and no hold lasts.';
 create trigger data_keys_erased_by_two before update on data_keys for each row execute function erase_by_two();
 
+-- A first answer that is still kept may hold somebody's words, under the register's own key.
+create function forget_first_answers(matter uuid) returns bigint security definer set search_path = public, pg_temp language sql as $$
+    with gone as (
+        delete from idempotency_keys a using data_keys k
+        where k.matter_id = forget_first_answers.matter and k.destroyed_at is not null
+            and (a.matter_id in (k.id, k.matter_id) or a.actor = k.id::text) returning 1)
+    select count(*) from gone
+$$;
+comment on function forget_first_answers is 'Forgets the first answers, of officers and reporters alike, that tell of a matter whose keys are destroyed.';
+
 -- What is left of a destroyed key in the table goes within a minute or so, rather than when a fifth of the table has changed.
 alter table data_keys set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);
 

@@ -2,6 +2,7 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, get};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -11,6 +12,7 @@ use super::particulars::{Identities, Particulars};
 use super::{Complaint, Said};
 use crate::auth::policy;
 use crate::coa::Policy;
+use crate::db::data_keys;
 use crate::error::{Error, Result};
 use crate::http::extract::{IfNoneMatch, SignedIn};
 use crate::http::problem::Refusal;
@@ -35,6 +37,8 @@ struct ComplaintFile {
     identities: Option<Identities>,
     /// What is withheld from you: `reporter`, `victims`, `subjects`.
     withheld: Vec<&'static str>,
+    /// When the words were erased: their time was over, and two persons signed.
+    erased_at: Option<DateTime<Utc>>,
 }
 
 fn file(
@@ -42,6 +46,7 @@ fn file(
     caller: &SignedIn,
     complaint: Complaint,
     said: Option<Said>,
+    erased_at: Option<DateTime<Utc>>,
 ) -> Result<ComplaintFile> {
     let own = complaint.submitted_by.is_some() && complaint.submitted_by == caller.0.actor.user();
     let may = policy::identities(&caller.0.actor, complaint.is_psea(policy), own);
@@ -53,6 +58,7 @@ fn file(
             particulars: None,
             identities: None,
             withheld: Vec::new(),
+            erased_at,
         });
     };
     let particulars = serde_json::from_str(&said.particulars).map_err(Error::internal)?;
@@ -80,6 +86,7 @@ fn file(
         particulars: Some(particulars),
         identities,
         withheld,
+        erased_at: None,
     })
 }
 
@@ -100,5 +107,9 @@ async fn read_complaint(
     if held.holds(version) {
         return Ok(unchanged(version));
     }
-    Ok(versioned(version, &file(&temwen.policy, &caller, complaint, said)?))
+    let erased_at = match said {
+        Some(_) => None,
+        None => temwen.db.read(&caller.0, async |conn| data_keys::destroyed_at(conn, id.uuid()).await).await?,
+    };
+    Ok(versioned(version, &file(&temwen.policy, &caller, complaint, said, erased_at)?))
 }

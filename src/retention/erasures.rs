@@ -242,7 +242,9 @@ async fn first_still_counts(tx: &mut Tx, first: UserId, matter: MatterId) -> Res
 async fn forget_everything(tx: &mut Tx, matter: MatterId) -> Result<usize> {
     // Whoever is writing to the matter at this moment is waited for, so that nothing comes after.
     store::lock_complaints(tx, matter).await?;
-    store::destroy_keys(tx, matter).await
+    let keys = store::destroy_keys(tx, matter).await?;
+    store::forget_first_answers(tx, matter).await?;
+    Ok(keys)
 }
 
 /// Erasures, oldest first; only those that wait (true) or are decided (false). Their reasons tell of the matter, so that they

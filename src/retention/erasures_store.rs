@@ -203,6 +203,21 @@ pub(super) async fn lock_complaints(tx: &mut Tx, matter: MatterId) -> Result<()>
     Ok(())
 }
 
+struct ForgetFirstAnswers;
+impl Text for ForgetFirstAnswers {
+    const GIVEN: &'static str = "matter";
+    const SQL: &'static str = " select forget_first_answers(given.matter) from given";
+    type Row = sql::BigInt;
+}
+
+/// Forgets the first answers that tell of a matter whose keys are destroyed.
+pub(super) async fn forget_first_answers(tx: &mut Tx, matter: MatterId) -> Result<i64> {
+    tx.ask(async |mut conn| {
+        Fixed::with(ForgetFirstAnswers, (matter.into_sql::<sql::Uuid>(),)).get_result(&mut conn).await
+    })
+    .await
+}
+
 /// Destroys every data key of a matter; how many there were. The database refuses where no approved erasure is behind it.
 pub(super) async fn destroy_keys(tx: &mut Tx, matter: MatterId) -> Result<usize> {
     let now = tx.now();

@@ -19,18 +19,15 @@ mod holds_store;
 pub(crate) mod http;
 pub mod rule;
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use crate::audit::{Event, What};
 use crate::cases::{self, Case};
 use crate::complaints::{self, Complaint, Status};
-use crate::db::{Tx, data_keys};
+use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
 use crate::values::{CaseId, ComplaintId, MatterId};
-use crate::vault::{self, Fault, Place};
+use crate::vault::Place;
 
 /// What a hold or an erasure is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,23 +131,6 @@ async fn seal(tx: &mut Tx, matter: MatterId, place: Place, text: &str) -> Result
 
 /// Opens what officers wrote, in the order given; `None` where the key was destroyed.
 async fn open(tx: &mut Tx, sealed: &[(Place, &[u8])]) -> Result<Vec<Option<String>>> {
-    let mut ids: Vec<Uuid> = sealed.iter().filter_map(|(_, bytes)| vault::key_id(bytes)).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let wrapped = tx.ask(async |conn| data_keys::find(conn, &ids).await).await?;
-    let mut keys = HashMap::with_capacity(wrapped.len());
-    for wrapped in wrapped {
-        let key = match tx.vault().unwrap(&wrapped) {
-            Ok(key) => Some(key),
-            Err(Fault::Erased(_)) => None,
-            Err(fault) => return Err(fault.into()),
-        };
-        keys.insert(wrapped.id, key);
-    }
-    let open = |(place, bytes): &(Place, &[u8])| match vault::key_id(bytes).and_then(|id| keys.get(&id)) {
-        Some(Some(key)) => Ok(Some(key.open_text(*place, bytes)?)),
-        Some(None) => Ok(None),
-        None => Err(Error::internal("what an officer wrote is sealed with a key that is not there")),
-    };
-    sealed.iter().map(open).collect()
+    let keys = tx.keys_of(sealed.iter().map(|(_, bytes)| Some(*bytes))).await?;
+    sealed.iter().map(|(place, bytes)| keys.text(*place, Some(bytes))).collect()
 }

@@ -46,12 +46,18 @@ async fn p6_p8_what_is_erased_cannot_be_read_and_can_still_be_checked() {
     let case = over(&app, "out_of_scope").await;
     let other = over(&app, "out_of_scope").await;
     app.sequence().await;
+    let triage = app.signed_in(Role::TriageOfficer).await;
+    let note = json!({"text": "Yannick called twice."});
+    triage.post(&format!("/v1/cases/{}/notes", case["case"].as_str().unwrap()), note).await.expect(201);
     let receipt = app.reporter(&case["receipt"]).await.get("/v1/reporter/receipt").await.expect(200);
     let before = app.rows("select to_jsonb(s) as row from submissions s order by complaint_id").await;
 
     app.wait(TimeDelta::days(366));
     let (one, second) = two(&app).await;
-    let proposed = one.post(&at(&case), reason()).await;
+    let reporter = app.reporter(&case["receipt"]).await;
+    let words = json!({"text": "My name is Yannick, and I called twice."});
+    reporter.post_keyed("/v1/reporter/messages", "k", words).await.expect(201);
+    let proposed = one.post_keyed(&at(&case), "k", reason()).await;
     assert_eq!((proposed.status, proposed.header("etag")), (202, Some("\"1\"")));
     let proposed_at = proposed.header("location").unwrap().to_owned();
     let erasure = proposed.body;
@@ -97,6 +103,37 @@ async fn p6_p8_what_is_erased_cannot_be_read_and_can_still_be_checked() {
     let trust = Trust::of(&[keys.trim().to_owned()], &[], 0).unwrap();
     let proven = Receipt::read(receipt.to_string().as_bytes()).unwrap().verify(&trust).unwrap();
     drop(proven);
+
+    // What remains can be read: dates, words of the policy, entries. Nothing of what anybody said.
+    let file = one.get(&format!("/v1/cases/{}", case["case"].as_str().unwrap())).await.expect(200);
+    assert_eq!((&file["case"]["stage"], &file["case"]["number"]), (&json!("closed"), &case["number"]));
+    assert_eq!(file["erased_at"], done["decided_at"]);
+    let path = format!("/v1/complaints/{}", case["complaint"].as_str().unwrap());
+    let shown = one.get(&path).await.expect(200);
+    assert_eq!(shown["complaint"]["received_at"], "2026-03-02T14:00:00Z");
+    assert_eq!((&shown["narrative"], &shown["particulars"]), (&Value::Null, &Value::Null));
+    assert_eq!((&shown["identities"], &shown["erased_at"]), (&Value::Null, &done["decided_at"]));
+    for rest in ["notes", "timeline"] {
+        let read = one.get(&format!("/v1/cases/{}/{rest}", case["case"].as_str().unwrap())).await.expect(200);
+        assert!(!read.to_string().contains("Yannick"), "{read}");
+    }
+    let kept = one.get(&format!("/v1/complaints/{}", other["complaint"].as_str().unwrap())).await.expect(200);
+    assert_eq!((&kept["narrative"], &kept["erased_at"]), (&complaint()["narrative"], &Value::Null));
+    let notes = one.get(&format!("/v1/cases/{}/notes", case["case"].as_str().unwrap())).await.expect(200);
+    assert_eq!((notes["items"].as_array().unwrap().len(), &notes["items"][0]["text"]), (1, &Value::Null));
+    // The reporter finds their thread, and in it when and not what.
+    let reporter = app.reporter(&case["receipt"]).await;
+    assert_eq!(reporter.get("/v1/reporter/complaint").await.expect(200)["status"], "closed");
+    let thread = reporter.get("/v1/reporter/messages").await.expect(200);
+    assert_eq!((thread["items"].as_array().unwrap().len(), &thread["items"][0]["text"]), (1, &Value::Null));
+    reporter.post("/v1/reporter/messages", json!({"text": "Is it still there?"})).await.refused(410, "erased");
+    reporter.get("/v1/reporter/receipt").await.refused(410, "erased");
+    // Nor is it left in what was kept for those who repeat a request.
+    assert_eq!(app.count("select from idempotency_keys").await, 0);
+    let version = file["case"]["version"].as_i64().unwrap();
+    let reopen = json!({"step": "reopen", "reason": "Somebody remembers."});
+    let path = format!("/v1/cases/{}/transitions", case["case"].as_str().unwrap());
+    one.post_seen(&path, version, reopen).await.refused(410, "erased");
 
     // It does not come back, and it is not erased twice.
     one.post(&at(&case), reason()).await.refused(410, "erased");
