@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::commands::{add_user, import, verify_log, verify_receipt};
+use crate::commands::{add_user, import, keys, verify_log, verify_receipt};
 use crate::witness;
 
 /// The register of misconduct complaints and cases of an international security mission.
@@ -31,6 +31,8 @@ pub enum Command {
     AddUser(Box<add_user::Arguments>),
     /// Take over what another register, or an old spreadsheet, holds
     Import(Box<import::Arguments>),
+    /// Show, rotate and remove the master keys of the vault
+    Keys(Box<keys::Arguments>),
     /// Add a key beside the one in use: the newer signs from the next start on, the older stays good
     RotateKey(RotateKey),
     /// Say what a receipt proves, with the log's public key alone

@@ -4,6 +4,7 @@
 //! Does not belong here: judging it, and anything after it became a case; see [`crate::cases`].
 //! May touch: its own stores, [`crate::deadlines`], and [`Tx`].
 
+mod acknowledgement;
 mod file_http;
 mod given_http;
 pub(crate) mod http;
@@ -28,15 +29,15 @@ use crate::auth::Role;
 use crate::auth::credentials::codes::{AccessCode, Reference};
 use crate::auth::credentials::keys::Purpose;
 use crate::auth::policy::{self, Action};
-use crate::coa::{Event as Start, Key, Language, Matter, Policy, Texts};
+use crate::coa::{Event as Start, Matter, Policy};
 use crate::db::{Caller, Tx};
 use crate::deadlines::{self, Planned};
 use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
-use crate::users::seen_is_current;
-use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
+use crate::values::{CaseId, ComplaintId, MatterId, UserId, text_enum};
 use crate::vault::WrappedKey;
 
+pub use self::acknowledgement::acknowledge;
 pub(crate) use self::said::{SealedWords, said_in};
 pub use self::store::{Filter, list};
 pub(crate) use self::store::{Judged, follow_category, judge, of_case};
@@ -356,50 +357,6 @@ pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<(
 /// A complaint, held until the transaction ends; as seen by whoever acts.
 pub async fn lock(tx: &mut Tx, id: ComplaintId) -> Result<Complaint> {
     store::lock(tx, id).await?.ok_or_else(Error::not_found)
-}
-
-/// Tells the reporter that the complaint has arrived, in their language, and stops the clock for it.
-pub async fn acknowledge(
-    tx: &mut Tx,
-    policy: &Policy,
-    texts: &Texts,
-    id: ComplaintId,
-    seen: i32,
-    message: Option<&Words>,
-) -> Result<Complaint> {
-    let complaint = lock(tx, id).await?;
-    tx.allow(Action::Acknowledge)?;
-    seen_is_current(seen, complaint.version)?;
-    if complaint.acknowledged_at.is_some() {
-        return Err(Error::new(Kind::WrongMoment, "this complaint was acknowledged already"));
-    }
-    let now = tx.now();
-    let flags = complaint.flags();
-    let matter = Matter { category: &complaint.category, flags: &flags, priority: &complaint.priority };
-    let planned = deadlines::plan(policy, Start::Acknowledged, &matter, now);
-    let text = match message {
-        Some(words) => words.as_str().to_owned(),
-        None => standard_acknowledgement(policy, texts, &complaint, &planned),
-    };
-    let complaint = store::acknowledge(tx, &complaint).await?;
-    thread::send_to_reporter(tx, &complaint, thread::MessageKind::Acknowledgement, &text).await?;
-    deadlines::meet_for_complaint(tx, id, complaint.matter_id, deadlines::name::ACKNOWLEDGEMENT).await?;
-    deadlines::starting(tx, complaint.matter_id, Some(id), None, &planned).await?;
-    tx.record(Event::complaint(What::ComplaintAcknowledged, id, complaint.matter_id));
-    Ok(complaint)
-}
-
-fn standard_acknowledgement(
-    policy: &Policy,
-    texts: &Texts,
-    complaint: &Complaint,
-    planned: &[Planned],
-) -> String {
-    let language = Language::choose(None, Some(&complaint.language));
-    let next =
-        planned.iter().filter(|p| p.tells_reporter).map(|p| p.due_at).min().unwrap_or(complaint.clock_start);
-    let date = texts.date(language, policy.calendar().last_day(next));
-    texts.say(language, Key::Acknowledgement, &[("reference", &complaint.reference), ("date", &date)])
 }
 
 /// SHA-256.

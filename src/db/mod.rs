@@ -8,6 +8,7 @@ pub mod clear_text;
 pub mod data_keys;
 pub mod embedded;
 pub mod first_answers;
+pub(crate) mod master_keys;
 pub mod migrate;
 pub(crate) mod parts;
 mod pool;

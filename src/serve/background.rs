@@ -16,7 +16,7 @@ use crate::audit::{Event, What};
 use crate::cases::people;
 use crate::commands::opened::blocking;
 use crate::db::embedded::PrivatePostgres;
-use crate::db::{Caller, Tx, first_answers};
+use crate::db::{Caller, Tx, first_answers, master_keys};
 use crate::deadlines;
 use crate::error::{Error, Kind, Result};
 use crate::log::sequencer::Sequencer;
@@ -27,6 +27,7 @@ use crate::temwen::Temwen;
 /// A checkpoint is at most a second behind: half of that is for writing and signing it.
 const OFTEN: Duration = Duration::from_millis(250);
 const EVERY_SECOND: Duration = Duration::from_secs(1);
+const EVERY_TWO_SECONDS: Duration = Duration::from_secs(2);
 const EVERY_FIVE_SECONDS: Duration = Duration::from_secs(5);
 const EVERY_MINUTE: Duration = Duration::from_mins(1);
 const EVERY_HOUR: Duration = Duration::from_hours(1);
@@ -83,6 +84,11 @@ pub(super) fn start(
     all.push(again("cases.return_to_desk", EVERY_MINUTE, stop, move || {
         let temwen = of.clone();
         async move { people::return_to_desks(&temwen).await }
+    }));
+    let of = temwen.clone();
+    all.push(again("vault.follow_keyring", EVERY_TWO_SECONDS, stop, move || {
+        let temwen = of.clone();
+        async move { master_keys::follow_keyring(&temwen.db).await }
     }));
     let of = temwen.clone();
     all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {
