@@ -22,6 +22,7 @@ pub mod http;
 pub mod import;
 pub mod log;
 pub mod outside;
+pub mod personnel;
 pub mod progress;
 pub mod serve;
 pub mod telemetry;
@@ -29,6 +30,7 @@ pub mod temwen;
 pub mod tlog;
 pub mod users;
 pub mod values;
+pub mod vault;
 pub mod witness;
 
 pub use crate::error::{Error, Result};
