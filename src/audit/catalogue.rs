@@ -155,5 +155,15 @@ text_enum! {
         UnitChanged = "unit.changed",
         /// Accounts of before the roster got the marks by which they are known again.
         AccountsMarked = "accounts.marked",
+        /// A master key became known, so that data keys may be wrapped by it.
+        MasterKeyAdded = "master_key.added",
+        /// A master key that wraps nothing any more was given up.
+        MasterKeyRemoved = "master_key.removed",
+        /// The register's own data key was made.
+        RegisterKeyMade = "register_key.made",
+        /// Data keys were wrapped anew, by the active master key.
+        DataKeysRewrapped = "data_keys.rewrapped",
+        /// What was stored in the clear before there was a vault was sealed.
+        ClearTextSealed = "clear_text.sealed",
     }
 }

@@ -55,10 +55,11 @@ pub fn marks(register: &DataKey, name: Option<&str>, service_number: Option<&str
 
 /// The same, each with what it is made of.
 pub fn marks_of_person(register: &DataKey, name: Option<&str>, service_number: Option<&str>) -> Vec<Mark> {
+    let marker = register.marker(PURPOSE);
     let made = |kind: MarkKind, parts: &[&str]| {
         let mut given = vec![kind.as_str().as_bytes()];
         given.extend(parts.iter().map(|part| part.as_bytes()));
-        Mark { kind, mark: register.mark(PURPOSE, &given) }
+        Mark { kind, mark: marker.mark(&given) }
     };
     let parts = name.map(parts_of_name).unwrap_or_default();
     let mut all = Vec::new();
