@@ -130,6 +130,12 @@ typed_id! {
     AllegationId,
     /// One entry of the audit record.
     EntryId,
+    /// Somebody who serves or served in the mission.
+    PersonId,
+    /// A unit of the mission.
+    UnitId,
+    /// Somebody's leave to read a case for a while.
+    GlanceId,
 }
 
 /// One fault, and where in the body it is (an RFC 6901 pointer).

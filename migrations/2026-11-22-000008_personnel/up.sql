@@ -102,15 +102,14 @@ comment on function unit_may_belong is 'Whether nothing would belong to itself i
 -- Walls that put themselves up -----------------------------------------------------------------------------------
 
 alter table walls drop constraint walls_kind_known;
-alter table walls drop constraint if exists walls_sealed_whole;
 alter table walls
     alter column reason drop not null, alter column put_up_by drop not null,
     add column matched text constraint walls_matched_known check (matched in ('person', 'unit', 'command')),
     add column rests_on text constraint walls_rests_on_known check (rests_on in ('name', 'service_number', 'unit')),
     add constraint walls_kind_known check (kind in ('wall', 'recusal', 'automatic')),
     add constraint walls_reason_or_match check (case kind
-        when 'automatic' then matched is not null and rests_on is not null and put_up_by is null and reason is null and reason_sealed is null
-        else matched is null and rests_on is null and put_up_by is not null and (reason is null) <> (reason_sealed is null) end);
+        when 'automatic' then matched is not null and rests_on is not null and put_up_by is null and reason is null
+        else matched is null and rests_on is null and put_up_by is not null end);
 comment on column walls.matched is 'Of a wall that put itself up: whether the account is the person who is named, serves in the unit of a subject, or commands above it.';
 comment on column walls.rests_on is 'Of a wall that put itself up: what was the same. One that rests on a name alone can be lifted by two officers.';
 select remember('walls', 'user_id || ''/'' || matter_id', 'matter_id::text');
@@ -184,17 +183,22 @@ create function conflicts_of(matter uuid) returns table (user_id uuid, matched t
 $$;
 comment on function conflicts_of is 'Accounts that may not know of a matter, by what its parties are said to be.';
 
+create function rests_on_name(account uuid, of_case uuid) returns boolean stable security definer set search_path = public, pg_temp language sql as $$
+    select coalesce((select c.rests_on = 'name' from conflicts_of((select k.matter_id from cases k where k.id = of_case)) c where c.user_id = account), true)
+$$;
+comment on function rests_on_name is 'Whether nothing but a name, as parties and roster are now, hides a case from an account.';
+
+-- These two tell of any matter: only the functions above and below, which tell each caller of nothing else, may ask them.
+revoke execute on function named_in, conflicts_of from public;
+
 -- Outside --------------------------------------------------------------------------------------------------------
 
-alter table complaints add column outside boolean not null default false;
-alter table cases add column outside boolean not null default false;
-comment on column complaints.outside is 'It concerns the leadership, or an officer of this register: only the OHCHR knows of it, and whoever the OHCHR assigns.';
-comment on column cases.outside is 'It concerns the leadership, or an officer of this register: only the OHCHR knows of it, and whoever the OHCHR assigns.';
-select remember('complaints', 'id::text', 'coalesce(case_id, id)::text');
-select remember('cases', 'id::text', 'id::text');
+-- What concerns the leadership, or an officer of this register, has the mark "outside": only the OHCHR knows of it, and whoever the
+-- OHCHR assigns. Nobody takes the mark away.
 
 create function is_outside(matter uuid) returns boolean stable security definer set search_path = public, pg_temp language sql as $$
-    select exists (select from complaints c where c.matter_id = matter and c.outside) or exists (select from cases c where c.matter_id = matter and c.outside)
+    select exists (select from complaints c where c.matter_id = matter and 'outside' = any (c.flags))
+        or exists (select from cases c where c.matter_id = matter and 'outside' = any (c.flags))
 $$;
 comment on function is_outside is 'Whether a matter is dealt with outside the mission.';
 
@@ -206,15 +210,18 @@ $$;
 comment on function desk_is_left is 'Whether nobody is left at a desk who could work on a matter.';
 
 create function never_unowned() returns trigger security definer set search_path = public, pg_temp language plpgsql as $$
+declare
+    outside boolean := 'outside' = any (new.flags);
 begin
-    if tg_op = 'INSERT' and tg_table_name = 'cases' and is_outside(new.matter_id) then
-        new.outside := true;
+    if not outside and (tg_op = 'UPDATE' and 'outside' = any (old.flags) or tg_op = 'INSERT' and tg_table_name = 'cases' and is_outside(new.matter_id)) then
+        outside := true;
+        new.flags := new.flags || 'outside'::text;
     end if;
-    if new.owner_role <> 'ohchr_monitor' and (new.outside or desk_is_left(new.owner_role, new.matter_id)) then
+    if new.owner_role <> 'ohchr_monitor' and (outside or desk_is_left(new.owner_role, new.matter_id)) then
         new.owner_role := 'ohchr_monitor';
     end if;
     if new.owner_id is not null and (walled(new.owner_id, new.matter_id)
-        or new.outside and not exists (select from users u where u.id = new.owner_id and 'ohchr_monitor' = any (u.roles)))
+        or outside and not exists (select from users u where u.id = new.owner_id and 'ohchr_monitor' = any (u.roles)))
     then
         new.owner_id := null;
     end if;
@@ -222,28 +229,26 @@ begin
 end
 $$;
 comment on function never_unowned is 'A matter lies on a desk where somebody may work on it; if nobody may, and for what is outside, on the OHCHR''s.';
-create trigger cases_never_unowned before insert or update of owner_role, owner_id, outside, matter_id on cases for each row execute function never_unowned();
-create trigger complaints_never_unowned before insert or update of owner_role, owner_id, outside, matter_id on complaints for each row execute function never_unowned();
+create trigger cases_never_unowned before insert or update of owner_role, owner_id, flags, matter_id on cases for each row execute function never_unowned();
+create trigger complaints_never_unowned before insert or update of owner_role, owner_id, flags, matter_id on complaints for each row execute function never_unowned();
 
 create function reroute(matter uuid, at timestamptz) returns table (rerouted boolean, without_officer boolean)
     security definer set search_path = public, pg_temp language plpgsql as $$
 declare
-    moved integer;
-    more integer;
+    moves boolean := exists (
+            select from complaints c where c.matter_id = matter and c.owner_role <> 'ohchr_monitor'
+                and ('outside' = any (c.flags) or c.status in ('received', 'acknowledged') and desk_is_left(c.owner_role, matter)))
+        or exists (
+            select from cases c where c.matter_id = matter and c.owner_role <> 'ohchr_monitor'
+                and ('outside' = any (c.flags) or c.closed_at is null and desk_is_left(c.owner_role, matter)));
 begin
     update assignments a set ended_at = reroute.at where a.matter_id = matter and a.ended_at is null and walled(a.user_id, matter);
     -- The trigger says where it goes: setting the same again asks it.
     update complaints c set owner_role = c.owner_role, owner_id = c.owner_id, version = c.version + (c.received_at <> reroute.at)::integer
-        where c.matter_id = matter and (
-            c.owner_role <> 'ohchr_monitor' and (c.outside or c.status in ('received', 'acknowledged', 'in_case') and desk_is_left(c.owner_role, matter))
-            or walled(c.owner_id, matter));
-    get diagnostics moved = row_count;
+        where c.matter_id = matter and (moves and c.owner_role <> 'ohchr_monitor' or walled(c.owner_id, matter));
     update cases c set owner_role = c.owner_role, owner_id = c.owner_id, updated_at = reroute.at, version = c.version + 1
-        where c.matter_id = matter and (
-            c.owner_role <> 'ohchr_monitor' and (c.outside or c.closed_at is null and desk_is_left(c.owner_role, matter))
-            or walled(c.owner_id, matter));
-    get diagnostics more = row_count;
-    return query select moved + more > 0, moved + more > 0 and desk_is_left('ohchr_monitor', matter);
+        where c.matter_id = matter and (moves and c.owner_role <> 'ohchr_monitor' or walled(c.owner_id, matter));
+    return query select moves, moves and desk_is_left('ohchr_monitor', matter);
 end
 $$;
 comment on function reroute is 'Ends the work of whoever is walled, and moves a matter to the desk of the OHCHR where nobody is left at its own.';
@@ -272,8 +277,8 @@ begin
             select from named_in(matter) n left join personnel h on h.id = n.personnel_id left join users u on u.id = n.user_id
             where n.role = 'subject' and (h.leadership <> 'none' or u.roles <> '{integration}'));
         if goes_outside then
-            update complaints c set outside = true, version = c.version + (c.received_at <> put_up_walls.at)::integer where c.matter_id = put_up_walls.matter;
-            update cases c set outside = true, updated_at = put_up_walls.at, version = c.version + 1 where c.matter_id = put_up_walls.matter;
+            update complaints c set flags = c.flags || 'outside'::text, version = c.version + (c.received_at <> put_up_walls.at)::integer where c.matter_id = put_up_walls.matter;
+            update cases c set flags = c.flags || 'outside'::text, updated_at = put_up_walls.at, version = c.version + 1 where c.matter_id = put_up_walls.matter;
         end if;
         select r.rerouted, r.without_officer into moved, nobody from reroute(matter, at) r;
     end if;
@@ -293,6 +298,7 @@ create function matters_near(marks bytea[], units uuid[]) returns setof uuid sta
     select distinct p.matter_id from near join party_marks m on m.mark = near.mark join parties p on p.id = m.party_id
 $$;
 comment on function matters_near is 'Matters that name somebody with one of these marks, or a subject of one of these units or of what belongs to them.';
+revoke execute on function matters_near from public;
 
 create function put_up_walls_near(marks bytea[], units uuid[], at timestamptz)
     returns table (matter uuid, walled integer, outside boolean, rerouted boolean, without_officer boolean)
@@ -313,8 +319,8 @@ begin
             and exists (select from walls w where w.user_id = l.user_id and w.matter_id = walls_follow.target and w.kind = 'automatic' and w.put_up_at = walls_follow.at)
         on conflict do nothing;
     if is_outside(source) or is_outside(target) then
-        update complaints c set outside = true, version = c.version + 1 where c.matter_id in (source, target) and not c.outside;
-        update cases c set outside = true, version = c.version + 1 where c.matter_id in (source, target) and not c.outside;
+        update complaints c set flags = c.flags || 'outside'::text, version = c.version + 1 where c.matter_id in (source, target) and not 'outside' = any (c.flags);
+        update cases c set flags = c.flags || 'outside'::text, version = c.version + 1 where c.matter_id in (source, target) and not 'outside' = any (c.flags);
     end if;
 end
 $$;
@@ -330,7 +336,7 @@ create function desks_left() returns setof uuid stable security definer set sear
         union all
         select c.matter_id, c.owner_role from complaints c where c.status in ('received', 'acknowledged') and c.owner_role <> 'ohchr_monitor'
             and (c.owner_role in (select role from unmanned) or exists (select from walls w where w.matter_id = c.matter_id)))
-    select distinct d.matter_id from doubtful d where desk_is_left(d.owner_role, d.matter_id)
+    select distinct d.matter_id from doubtful d where (select acting_kind()) = 'system' and desk_is_left(d.owner_role, d.matter_id)
     -- Where walls are more than one statement puts up.
     union select w.matter_id from walls w where w.kind = 'automatic' and (select acting_kind()) = 'system'
         group by w.matter_id having count(*) % 250 = 0
@@ -452,9 +458,9 @@ begin
         not exists (select from own_walls w where w.matter_id = cases.matter_id)
         and (
             matter_id = (select acting_matter())
-            or ((select sees('outside')) and outside)
-            or (outside and exists (select from own_assignments a where a.matter_id = cases.matter_id))
-            or (not outside and (
+            or ((select sees('outside')) and 'outside' = any (flags))
+            or ('outside' = any (flags) and exists (select from own_assignments a where a.matter_id = cases.matter_id))
+            or (not 'outside' = any (flags) and (
                 (select sees('everything'))
                 or category = any ((select acting_categories())::text[])
                 or (child and (select sees('child')))
@@ -476,10 +482,10 @@ begin
         or not exists (select from own_walls w where w.matter_id = complaints.matter_id)
         and (
             matter_id = (select acting_matter())
-            or ((select sees('outside')) and outside)
-            or (outside and exists (select from own_assignments a where a.matter_id = complaints.matter_id))
+            or ((select sees('outside')) and 'outside' = any (flags))
+            or ('outside' = any (flags) and exists (select from own_assignments a where a.matter_id = complaints.matter_id))
             or ((select sees('own')) and submitted_by = (select acting_user()))
-            or (not outside and (
+            or (not 'outside' = any (flags) and (
                 (select sees('everything'))
                 or category = any ((select acting_categories())::text[])
                 or (child and (select sees('child')))

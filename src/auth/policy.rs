@@ -65,6 +65,16 @@ pub enum Action {
     ReadProposals,
     /// Read and verify the audit record itself.
     Audit,
+    /// See who serves where.
+    ReadRoster,
+    /// Keep who serves where.
+    KeepRoster,
+    /// Say that a wall was put up for a name that two persons share, or confirm it.
+    LiftWall,
+    /// Ask to read, in an emergency, a case that is not theirs to see.
+    AskToGlance,
+    /// Let somebody read it, or not.
+    DecideGlance,
     /// Act as a part of the system: imports, background steps.
     RunTheRegister,
 }
@@ -158,6 +168,18 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
         A::SecondSign { psea: true } => roles.any(&[PseaCoordinator, OhchrMonitor]),
         A::SecondSign { psea: false } => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::ReadProposals => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::ReadRoster => roles.any(&[Administrator, TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::KeepRoster => roles.has(Administrator),
+        A::LiftWall => roles.any(&[PseaCoordinator, OhchrMonitor]),
+        A::AskToGlance => roles.any(&[
+            TriageOfficer,
+            PseaCoordinator,
+            VictimSupport,
+            Investigator,
+            LegalLiaison,
+            OhchrMonitor,
+        ]),
+        A::DecideGlance => roles.any(&[PseaCoordinator, OhchrMonitor]),
         A::RunTheRegister => false,
     }
 }
@@ -208,8 +230,12 @@ impl Lanes {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each part of a scope stands for itself")]
 pub struct Scope {
-    /// Every matter.
+    /// Every matter but those that are dealt with outside the mission.
     pub everything: bool,
+    /// Matters that are dealt with outside the mission: they concern its leadership, or an officer of the register.
+    pub outside: bool,
+    /// Who serves where.
+    pub roster: bool,
     /// Matters of the PSEA lane, and those with a child.
     pub psea: Option<Arc<str>>,
     /// Complaints that nobody has judged yet.
@@ -237,7 +263,9 @@ pub struct Scope {
 /// Which complaints and cases `actor` may know of.
 pub fn scope(actor: &Actor, lanes: &Lanes) -> Scope {
     let officer = match actor {
-        Actor::System(_) => return Scope { everything: true, ..Scope::default() },
+        Actor::System(_) => {
+            return Scope { everything: true, outside: true, roster: true, ..Scope::default() };
+        }
         Actor::Public => return Scope::default(),
         Actor::Reporter(complaint) => return Scope { complaint: Some(complaint.uuid()), ..Scope::default() },
         Actor::Officer(officer) => officer,
@@ -245,6 +273,8 @@ pub fn scope(actor: &Actor, lanes: &Lanes) -> Scope {
     let roles = officer.roles;
     Scope {
         everything: roles.any(&[TriageOfficer, OhchrMonitor]),
+        outside: roles.has(OhchrMonitor),
+        roster: allows(actor, Action::ReadRoster),
         psea: roles.has(PseaCoordinator).then(|| Arc::clone(&lanes.psea)),
         new: roles.has(IntakeOfficer),
         own: roles.any(&[FocalPoint, IntakeOfficer, Integration]),
@@ -267,6 +297,8 @@ impl Scope {
     pub fn words(&self) -> String {
         let words = [
             (self.everything, "everything"),
+            (self.outside, "outside"),
+            (self.roster, "roster"),
             (self.psea.is_some(), "child"),
             (self.new, "new"),
             (self.own, "own"),

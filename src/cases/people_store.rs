@@ -46,15 +46,6 @@ pub(super) async fn take_duty(tx: &mut Tx, case: CaseId, user: UserId, duty: Dut
     .map(|_| ())
 }
 
-pub(super) async fn is_walled(tx: &mut Tx, user: UserId, matter: MatterId) -> Result<bool> {
-    let found: Option<UserId> = tx
-        .ask(async |mut conn| {
-            walls::table.find((user, matter.uuid())).select(walls::user_id).first(&mut conn).await.optional()
-        })
-        .await?;
-    Ok(found.is_some())
-}
-
 pub(super) async fn assign(tx: &mut Tx, case: &Case, user: UserId, role: Role) -> Result<()> {
     let by = tx.actor().user().ok_or_else(Error::forbidden)?;
     let row = (
@@ -156,10 +147,10 @@ impl Text for LeftBehind {
     // A case that is over needs nobody; if it is opened again, this finds it then.
     const SQL: &'static str = "select c.id, u.id from users u join cases c on c.owner_id = u.id \
              where c.closed_at is null and (u.deactivated_at is not null or not c.owner_role = any (u.roles) \
-                 or exists (select from walls w where w.user_id = u.id and w.matter_id = c.matter_id)) \
+                 or walled(u.id, c.matter_id)) \
          union select a.case_id, u.id from users u join assignments a on a.user_id = u.id \
              where a.ended_at is null and (u.deactivated_at is not null or not a.role = any (u.roles) \
-                 or exists (select from walls w where w.user_id = u.id and w.matter_id = a.matter_id)) \
+                 or walled(u.id, a.matter_id)) \
          limit 1000";
     type Row = (sql::Uuid, sql::Uuid);
 }

@@ -243,13 +243,13 @@ pub(crate) async fn back_to_desk(tx: &mut Tx, matter: MatterId, user: UserId) ->
     .await
 }
 
-/// The walls around one matter are put up around another too.
+/// The walls that somebody put up around one matter are put up around another too.
 pub(crate) async fn copy_walls(tx: &mut Tx, from: MatterId, to: MatterId, by: UserId) -> Result<()> {
     let now = tx.now();
-    let standing: Vec<(UserId, String, String)> = tx
+    let standing: Vec<(UserId, String, Option<String>)> = tx
         .ask(async |mut conn| {
             walls::table
-                .filter(walls::matter_id.eq(from))
+                .filter(walls::matter_id.eq(from).and(walls::kind.ne("automatic")))
                 .select((walls::user_id, walls::kind, walls::reason))
                 .load(&mut conn)
                 .await

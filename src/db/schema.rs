@@ -356,10 +356,12 @@ diesel::table! {
         user_id -> Uuid,
         matter_id -> Uuid,
         kind -> Text,
-        reason -> Text,
-        put_up_by -> Uuid,
+        reason -> Nullable<Text>,
+        put_up_by -> Nullable<Uuid>,
         put_up_at -> Timestamptz,
         salt -> Uuid,
+        matched -> Nullable<Text>,
+        rests_on -> Nullable<Text>,
     }
 }
 
@@ -411,3 +413,81 @@ diesel::allow_tables_to_appear_in_same_query!(
     users,
     walls
 );
+
+diesel::table! {
+    units (id) {
+        id -> Uuid,
+        name -> Text,
+        country -> Nullable<Text>,
+        parent_id -> Nullable<Uuid>,
+        commander_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    personnel (id) {
+        id -> Uuid,
+        name -> Bytea,
+        service_number -> Nullable<Bytea>,
+        number_mark -> Nullable<Bytea>,
+        unit_id -> Nullable<Uuid>,
+        rank -> Nullable<Text>,
+        country -> Nullable<Text>,
+        user_id -> Nullable<Uuid>,
+        leadership -> Text,
+        left_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    roster_marks (id) {
+        id -> Uuid,
+        user_id -> Nullable<Uuid>,
+        personnel_id -> Nullable<Uuid>,
+        unit_id -> Nullable<Uuid>,
+        kind -> Text,
+        mark -> Bytea,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    wall_liftings (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        matter_id -> Uuid,
+        reason -> Bytea,
+        proposed_by -> Uuid,
+        proposed_at -> Timestamptz,
+        confirm_reason -> Nullable<Bytea>,
+        confirmed_by -> Nullable<Uuid>,
+        confirmed_at -> Nullable<Timestamptz>,
+        voided_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    glances (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        case_id -> Nullable<Uuid>,
+        matter_id -> Nullable<Uuid>,
+        reason -> Bytea,
+        asked_at -> Timestamptz,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        approved -> Nullable<Bool>,
+        decision_reason -> Nullable<Bytea>,
+        ends_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}

@@ -25,7 +25,7 @@ use utoipa_actix_web::{AppExt as _, scope};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::temwen::Temwen;
-use crate::{cases, coa, complaints, deadlines, log, users};
+use crate::{cases, coa, complaints, deadlines, log, personnel, users};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -44,6 +44,7 @@ use crate::{cases, coa, complaints, deadlines, log, users};
         (name = "complaints", description = "Handing in a complaint, and officers reading and acknowledging it."),
         (name = "deadlines", description = "Clocks across matters."),
         (name = "log", description = "The transparency log: anybody can check that nothing was changed or removed."),
+        (name = "personnel", description = "Who serves where: persons, units and the chain of command."),
         (name = "proposals", description = "Changes that wait for a second officer."),
         (name = "register", description = "The register itself: policy, health, keys."),
         (name = "reporter", description = "The reporter's own thread, with reference and access code instead of an account."),
@@ -124,6 +125,7 @@ where
                 .configure(cases::http::routes)
                 .configure(deadlines::http::routes)
                 .configure(users::http::routes)
+                .configure(personnel::http::routes)
                 .configure(log::http::routes)
                 .configure(coa::http::routes),
         )

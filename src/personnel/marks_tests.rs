@@ -1,8 +1,9 @@
 use super::*;
 
 fn register() -> DataKey {
-    let ring = Given::parse(vec![("TEST".to_owned(), Zeroizing::new([7; 32]))]);
-    todo!()
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7_u8; crate::vault::KEY]);
+    let vault = crate::vault::Vault::open(crate::vault::keyring::Given(text.into())).unwrap();
+    vault.make_key(uuid::Uuid::nil()).unwrap().0
 }
 
 fn meet(one: (Option<&str>, Option<&str>), other: (Option<&str>, Option<&str>)) -> bool {
@@ -61,14 +62,16 @@ fn a_number_is_known_again_and_is_no_name() {
     assert!(!meet((None, Some("KE-1042")), (None, Some("KE-1043"))));
     assert!(!meet((Some("KEAB"), None), (None, Some("KEAB"))));
     assert_eq!(marks(&register(), None, Some(" - ")), Vec::<[u8; 32]>::new());
-    assert_ne!(unit_mark(&register(), "KEAB"), marks(&register(), None, Some("KEAB")).first().copied());
+    let register = register();
+    assert_ne!(unit_mark(&register, "KEAB"), marks(&register, None, Some("KEAB")).first().copied());
 }
 
 #[test]
 fn a_unit_is_known_again() {
-    assert_eq!(unit_mark(&register(), "Unit 7"), unit_mark(&register(), " UNIT-7 "));
-    assert_ne!(unit_mark(&register(), "Unit 7"), unit_mark(&register(), "Unit 71"));
-    assert_eq!(unit_mark(&register(), "--"), None);
+    let register = register();
+    assert_eq!(unit_mark(&register, "Unit 7"), unit_mark(&register, " UNIT-7 "));
+    assert_ne!(unit_mark(&register, "Unit 7"), unit_mark(&register, "Unit 71"));
+    assert_eq!(unit_mark(&register, "--"), None);
 }
 
 #[test]

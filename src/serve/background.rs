@@ -22,6 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::sequencer::Sequencer;
 use crate::log::verify;
 use crate::log::witnesses::Witnesses;
+use crate::personnel;
 use crate::temwen::Temwen;
 
 /// A checkpoint is at most a second behind: half of that is for writing and signing it.
@@ -83,6 +84,11 @@ pub(super) fn start(
     all.push(again("cases.return_to_desk", EVERY_MINUTE, stop, move || {
         let temwen = of.clone();
         async move { people::return_to_desks(&temwen).await }
+    }));
+    let of = temwen.clone();
+    all.push(again("personnel.follow_up", EVERY_MINUTE, stop, move || {
+        let temwen = of.clone();
+        async move { personnel::follow_up(&temwen).await }
     }));
     let of = temwen.clone();
     all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {

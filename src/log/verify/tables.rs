@@ -51,7 +51,7 @@ impl Key {
 }
 
 /// Every table whose rows are remembered.
-pub(super) const REMEMBERED: [(&str, Key); 17] = [
+pub(super) const REMEMBERED: [(&str, Key); 22] = [
     ("users", Key::Id("id")),
     ("sessions", Key::Id("id")),
     ("refresh_tokens", Key::Digest("digest")),
@@ -69,10 +69,15 @@ pub(super) const REMEMBERED: [(&str, Key); 17] = [
     ("messages", Key::Id("id")),
     ("proposals", Key::Id("id")),
     ("data_keys", Key::Id("id")),
+    ("units", Key::Id("id")),
+    ("personnel", Key::Id("id")),
+    ("roster_marks", Key::Id("id")),
+    ("wall_liftings", Key::Id("id")),
+    ("glances", Key::Id("id")),
 ];
 
 /// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 23] = [
+const GUARDS: [(&str, &str); 26] = [
     ("audit_entries", "audit_entries_stay"),
     ("audit_entries", "audit_entries_are_never_emptied"),
     ("submissions", "submissions_stay"),
@@ -82,6 +87,9 @@ const GUARDS: [(&str, &str); 23] = [
     ("cases", "cases_are_never_deleted"),
     ("cases", "cases_are_never_emptied"),
     ("walls", "walls_stay"),
+    ("cases", "cases_never_unowned"),
+    ("complaints", "complaints_never_unowned"),
+    ("roster_marks", "roster_marks_stay"),
     ("notes", "notes_stay"),
     ("messages", "messages_stay"),
     ("data_keys", "data_keys_stay"),
