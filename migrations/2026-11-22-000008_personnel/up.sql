@@ -312,12 +312,8 @@ begin
     insert into walls (user_id, matter_id, kind, matched, rests_on, put_up_at)
         select w.user_id, way.target, w.kind, w.matched, w.rests_on, walls_follow.at
         from (values (source, walls_follow.target), (walls_follow.target, source)) as way (source, target) join walls w on w.matter_id = way.source
-        where w.kind = 'automatic' on conflict do nothing;
-    insert into wall_liftings (id, user_id, matter_id, reason, proposed_by, proposed_at, confirm_reason, confirmed_by, confirmed_at)
-        select gen_random_uuid(), l.user_id, walls_follow.target, l.reason, l.proposed_by, l.proposed_at, l.confirm_reason, l.confirmed_by, l.confirmed_at
-        from wall_liftings l where l.matter_id = source and l.confirmed_at is not null and l.voided_at is null
-            and exists (select from walls w where w.user_id = l.user_id and w.matter_id = walls_follow.target and w.kind = 'automatic' and w.put_up_at = walls_follow.at)
-        on conflict do nothing;
+        -- One that was lifted is lifted again, if the parties of the whole put it up again.
+        where w.kind = 'automatic' and walled(w.user_id, way.source) on conflict do nothing;
     if is_outside(source) or is_outside(target) then
         update complaints c set flags = c.flags || 'outside'::text, version = c.version + 1 where c.matter_id in (source, target) and not 'outside' = any (c.flags);
         update cases c set flags = c.flags || 'outside'::text, version = c.version + 1 where c.matter_id in (source, target) and not 'outside' = any (c.flags);

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::http::CaseView;
 use super::people::{self, NewAssignment, Wall, WallKind};
-use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::policy::{self, Action};
 use crate::error::{Error, Result};
@@ -171,10 +170,7 @@ async fn list_walls(temwen: Data<Temwen>, caller: SignedIn, id: Path<CaseId>) ->
     if !policy::allows(&caller.0.actor, Action::PutUpWall) {
         return Err(Error::forbidden());
     }
-    let entry = Event::case_read(What::WallsRead, *id);
-    let read = async |conn: &_| people::walls_of_case(conn, *id).await;
-    let walls =
-        temwen.db.read_recorded(&caller.0, "cases.walls", entry, read).await?.ok_or_else(Error::not_found)?;
+    let walls = people::walls(&temwen, &caller.0, *id).await?;
     Ok(HttpResponse::Ok().json(WallList { items: walls.into_iter().map(WallView::from).collect() }))
 }
 
