@@ -300,8 +300,8 @@ async fn p3_whoever_steps_back_or_is_walled_finds_nothing_any_more() {
     let rows = app.rows("select owner_id, owner_role from cases").await;
     assert_eq!(
         (&rows[0]["owner_id"], rows[0]["owner_role"].as_str()),
-        (&Value::Null, Some("triage_officer")),
-        "its desk still owns it"
+        (&Value::Null, Some("ohchr_monitor")),
+        "nobody is left at its own desk"
     );
 }
 

@@ -295,6 +295,7 @@ impl<'a> World<'a> {
             | "unassign_case"
             | "recuse_from_case"
             | "list_walls"
+            | "lift_wall"
             | "wall_case"
             | "list_notes"
             | "write_note"
@@ -323,6 +324,20 @@ impl<'a> World<'a> {
                     }
                     "recuse_from_case" => me.post(&at("/recusals"), reason).await,
                     "list_walls" => me.get(&at("/walls")).await,
+                    "lift_wall" => {
+                        let (spare, monitor) = (self.spare.id, self.players[&Role::OhchrMonitor].id);
+                        // For the coordinator, who confirms, somebody has proposed it.
+                        let proposed = if who.role() == Some(Role::PseaCoordinator) { "true" } else { "false" };
+                        let sql = format!(
+                            "insert into walls (user_id, matter_id, kind, matched, rests_on, put_up_at)
+                                 select '{spare}', matter_id, 'automatic', 'person', 'name', opened_at from cases where id = '{it}' on conflict do nothing;
+                             insert into wall_liftings (id, user_id, matter_id, reason, proposed_by, proposed_at)
+                                 select gen_random_uuid(), '{spare}', matter_id, 'x', '{monitor}', opened_at from cases where id = '{it}' and {proposed}
+                                 on conflict do nothing"
+                        );
+                        self.owner.batch_execute(&sql).await.unwrap();
+                        me.post(&at(&format!("/walls/{spare}/lifting")), reason).await
+                    }
                     "wall_case" => {
                         me.post(
                             &at("/walls"),
@@ -362,6 +377,41 @@ impl<'a> World<'a> {
                         me.post_seen(&format!("/v1/deadlines/{it}/pause"), version, reason).await
                     }
                     _ => me.post_seen(&format!("/v1/deadlines/{it}/resumption"), version, json!({})).await,
+                }
+            }
+
+            "ask_to_glance" => {
+                me.post("/v1/break-glass", json!({"case": Uuid::now_v7(), "reason": "There is one."})).await
+            }
+            "list_glances" => me.get("/v1/break-glass").await,
+            "decide_glance" => {
+                let it = self.known_case(who).await.case;
+                let body = json!({"case": it, "reason": "There is one."});
+                let wish = self.spare.caller.post("/v1/break-glass", body).await.expect(202);
+                let body = json!({"approve": true, "reason": "I agree."});
+                me.post_seen(&format!("/v1/break-glass/{}/decision", id(&wish)), 1, body).await
+            }
+
+            "list_personnel" => me.get("/v1/personnel").await,
+            "add_person" => me.post("/v1/personnel", json!({"name": "Somebody Serving"})).await,
+            "list_units" => me.get("/v1/units").await,
+            "add_unit" => me.post("/v1/units", json!({"name": format!("Unit {made}")})).await,
+            "read_person" | "change_person" | "change_unit" => {
+                let keeper = self.players[&Role::Administrator].caller.clone();
+                let unit = json!({"name": format!("Unit of {made}")});
+                let change = |path: String, body: Value| {
+                    me.request(Method::PATCH, &path).insert_header(("If-Match", "\"1\"")).set_json(body)
+                };
+                if operation == "change_unit" {
+                    let unit = keeper.post("/v1/units", unit).await.expect(201);
+                    let path = format!("/v1/units/{}", id(&unit));
+                    return me.send(change(path, json!({"country": "KE"}))).await;
+                }
+                let person = keeper.post("/v1/personnel", json!({"name": "Somebody Serving"})).await.expect(201);
+                let path = format!("/v1/personnel/{}", id(&person));
+                match operation {
+                    "read_person" => me.get(&path).await,
+                    _ => me.send(change(path, json!({"rank": "sergeant"}))).await,
                 }
             }
 
@@ -584,12 +634,33 @@ async fn docs_permissions_md_says_who_may_do_what() {
         ])
     );
     // Whoever keeps accounts, checks the record or counts works on nothing.
-    let accounts = BTreeSet::from(["list_users", "add_user", "read_user", "change_user", "deactivate_user"]);
+    let accounts = BTreeSet::from([
+        "list_users",
+        "add_user",
+        "read_user",
+        "change_user",
+        "deactivate_user",
+        "list_personnel",
+        "add_person",
+        "read_person",
+        "change_person",
+        "list_units",
+        "add_unit",
+        "change_unit",
+    ]);
     assert_eq!(allowed(&matrix, Role::Administrator), accounts);
     let checking = BTreeSet::from(["list_entries", "read_proof", "export_entries"]);
     assert_eq!(allowed(&matrix, Role::Auditor), checking);
     assert_eq!(allowed(&matrix, Role::StatisticsOfficer), BTreeSet::new());
-    let keeping = BTreeSet::from(["add_user", "change_user", "deactivate_user"]);
+    let keeping = BTreeSet::from([
+        "add_user",
+        "change_user",
+        "deactivate_user",
+        "add_person",
+        "change_person",
+        "add_unit",
+        "change_unit",
+    ]);
     for &role in Role::ALL.iter().filter(|role| **role != Role::Administrator) {
         assert!(allowed(&matrix, role).is_disjoint(&keeping), "{role:?} keeps accounts");
         let gives_work = [Role::TriageOfficer, Role::PseaCoordinator, Role::OhchrMonitor].contains(&role);
@@ -620,6 +691,7 @@ async fn docs_permissions_md_says_who_may_do_what() {
                 "recuse_from_case",
                 "list_case_deadlines",
                 "list_deadlines",
+                "ask_to_glance",
             ]),
         ),
         (

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use actix_web::http::Method;
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use serde_json::{Value, json};
 use temwen::auth::{Role, Seat};
@@ -32,10 +33,12 @@ pub enum Relation {
     OtherSeat,
     /// Although they work on it.
     Deactivated,
+    /// Their name is that of the victim: a wall put itself up, although they work on it.
+    Named,
 }
 
 impl Relation {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::None,
         Self::Assigned,
         Self::Submitter,
@@ -47,6 +50,7 @@ impl Relation {
         Self::OtherCountry,
         Self::OtherSeat,
         Self::Deactivated,
+        Self::Named,
     ];
 }
 
@@ -95,18 +99,20 @@ pub struct Stage<'a> {
     pub colleague: Player<'a>,
     pub first_answers: Vec<FirstAnswer>,
     pub tables: Vec<String>,
-    targets: [Vec<Target>; 4],
+    targets: [Vec<Target>; 5],
     rows: Vec<Rows>,
     /// A row of each table, of the case or of its complaints.
     samples: BTreeMap<String, Value>,
     app: &'a TestApp,
 }
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 16] = [
     "cases",
     "complaints",
     "submissions",
     "walls",
+    "wall_liftings",
+    "glances",
     "assignments",
     "case_duties",
     "idempotency_keys",
@@ -141,7 +147,7 @@ pub fn sees(role: Role, relation: Relation, of: Of) -> bool {
 pub fn hidden(relation: Relation, of: Of) -> bool {
     use Relation as R;
     match relation {
-        R::Deactivated | R::Recused | R::Walled | R::WalledBefore => true,
+        R::Deactivated | R::Recused | R::Walled | R::WalledBefore | R::Named => true,
         R::WalledFromAttached => of != Of::New,
         _ => false,
     }
@@ -157,6 +163,8 @@ pub fn changes(player: &Player<'_>) -> Vec<(&'static str, String)> {
         ("deadlines", "escalation = 7".to_owned()),
         ("deadline_pauses", format!("resumed_at = now(), resumed_by = '{me}'")),
         ("proposals", format!("decided_by = '{me}', decided_at = now(), approved = false")),
+        ("glances", format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = 'x'")),
+        ("wall_liftings", format!("confirmed_by = '{me}', confirmed_at = now(), confirm_reason = 'x'")),
     ]
 }
 
@@ -265,9 +273,14 @@ impl<'a> Stage<'a> {
         }
         owner.batch_execute(&sql).await.unwrap();
 
+        // Somebody who does not see the case asks to glance at it.
+        let wish = json!({"case": case, "reason": "Nobody can be reached."});
+        spare.caller.post("/v1/break-glass", wish).await.expect(202);
+
         let mut first_answers = Vec::new();
         for (index, (relation, player)) in players.iter().enumerate() {
-            if ![Relation::FormerlyAssigned, Relation::Recused, Relation::Walled].contains(relation) {
+            use Relation as R;
+            if ![R::FormerlyAssigned, R::Recused, R::Walled, R::Named].contains(relation) {
                 continue;
             }
             for (path, thing, of) in [
@@ -284,6 +297,7 @@ impl<'a> Stage<'a> {
 
         let narrative = app.opened("submissions", "narrative", &first).await.unwrap().replace('\'', "''");
         let particulars = app.opened("submissions", "particulars", &first).await.unwrap().replace('\'', "''");
+        let admin = enlist(app, &mut owner, Role::Administrator, rights(Role::Administrator)).await.caller;
         let mut sql = String::new();
         for (relation, player) in &players {
             let me = player.id;
@@ -309,6 +323,13 @@ impl<'a> Stage<'a> {
                     wall(&at_case(""), player).await;
                     wall(&format!("/v1/complaints/{new}"), player).await;
                     sql += &works(player);
+                }
+                // Renamed to match: the account, and its sessions, lose sight at once.
+                Relation::Named => {
+                    let rename = admin.request(Method::PATCH, &format!("/v1/users/{me}"));
+                    let rename =
+                        rename.insert_header(("If-Match", "\"1\"")).set_json(json!({"name": "Nadège Exemple"}));
+                    admin.send(rename).await.expect(200);
                 }
                 Relation::Deactivated => {
                     write!(sql, "update users set deactivated_at = now(), deactivated_because = 'left' where id = '{me}';").unwrap();
@@ -336,7 +357,7 @@ impl<'a> Stage<'a> {
         // What is to be hidden.
         let matter = one(&mut owner, format!("select matter_id as id from cases where id = '{case}'")).await;
         assert_eq!(matter, first, "a matter has the id of its first complaint");
-        let mut targets = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+        let mut targets = [const { Vec::new() }; 5];
         let version = async |owner: &mut AsyncPgConnection, table: &str, id: &str| {
             rows(owner, &format!("select version from {table} where id = '{id}'")).await[0]["version"]
                 .as_i64()
@@ -373,12 +394,13 @@ impl<'a> Stage<'a> {
             ),
             (2, "deadlines", "the new complaint's deadline", Of::New, format!("complaint_id = '{new}'")),
             (3, "proposals", "the case's proposal", Of::Case, format!("case_id = '{case}'")),
+            (4, "glances", "the wish to glance", Of::Case, format!("case_id = '{case}'")),
             (3, "proposals", "the new complaint's proposal", Of::New, format!("complaint_id = '{new}'")),
         ] {
             let it =
                 one(&mut owner, format!("select id from {table} where {which} order by id limit 1")).await;
             let version = version(&mut owner, table, &it).await;
-            let list = if kind == 2 { "/v1/deadlines" } else { "/v1/proposals" };
+            let list = ["", "", "/v1/deadlines", "/v1/proposals", "/v1/break-glass"][kind];
             targets[kind].push(Target { name, of, id: it.clone(), version, marks: vec![it], list });
         }
 
@@ -394,6 +416,8 @@ impl<'a> Stage<'a> {
             ("deadline_pauses", Of::Case, format!("deadline_id = '{deadline}'")),
             ("proposals", Of::Case, format!("case_id = '{case}'")),
             ("walls", Of::Case, format!("matter_id = '{matter}'")),
+            ("wall_liftings", Of::Case, format!("matter_id = '{matter}'")),
+            ("glances", Of::Case, format!("matter_id = '{matter}'")),
             ("audit_entries", Of::Case, format!("object_id = '{case}'")),
             ("idempotency_keys", Of::Case, format!("matter_id = '{matter}'")),
             ("complaints", Of::Joined, format!("id in {both}")),
