@@ -65,7 +65,7 @@ create table party_identities (
 );
 comment on table party_identities is 'Who a party is, as it was known at a time. Written once: what is learned later is another version.';
 comment on column party_identities.identity is 'JSON, sealed with the data key of the complaint or case that the party came with.';
-comment on column party_identities.by_user is 'Who wrote it down; null where it stood in what was handed in.';
+comment on column party_identities.by_user is 'The officer who wrote it down; null where the person said it themself, in what they handed in.';
 comment on column party_identities.salt is 'Random: makes the digest of this row tell nothing of what it holds.';
 create trigger party_identities_stay before update or delete on party_identities for each row execute function refuse_change();
 create trigger party_identities_are_never_emptied before truncate on party_identities for each statement execute function refuse_change();
