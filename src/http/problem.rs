@@ -48,11 +48,12 @@ pub struct Row {
 }
 
 /// Every kind, in the order of the documentation.
-pub const KINDS: [Kind; 17] = [
+pub const KINDS: [Kind; 18] = [
     Kind::Malformed,
     Kind::Unauthenticated,
     Kind::Forbidden,
     Kind::NotFound,
+    Kind::Erased,
     Kind::MethodNotAllowed,
     Kind::WrongMoment,
     Kind::Exists,
@@ -126,6 +127,12 @@ pub fn row(kind: Kind) -> Row {
             "too-large",
             "Too large",
             "Send less; long texts can be continued in a message.",
+        ),
+        Kind::Erased => of(
+            StatusCode::GONE,
+            "erased",
+            "Erased",
+            "The words were erased when their time was over; what remains is in the record.",
         ),
         Kind::UnsupportedMedia => of(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
