@@ -135,5 +135,35 @@ text_enum! {
         DataKeysRewrapped = "data_keys.rewrapped",
         /// What was stored in the clear before there was a vault was sealed.
         ClearTextSealed = "clear_text.sealed",
+        /// A matter was hidden from accounts that its parties were matched to, or that stand near them.
+        WallsFollowed = "walls.followed",
+        /// A matter went to the desk of the OHCHR, because it concerns those at its own, or nobody was left there.
+        MatterRerouted = "matter.rerouted",
+        /// Nobody is left at the desk of the OHCHR either who could work on a matter.
+        MatterWithoutOfficer = "matter.without_officer",
+        /// Somebody was proposed to see a matter again that was hidden from them for their name alone.
+        LiftingProposed = "lifting.proposed",
+        /// A second officer confirmed it.
+        LiftingConfirmed = "lifting.confirmed",
+        /// Somebody asked to see, in an emergency, a case that they do not see.
+        GlanceAsked = "glance.asked",
+        /// Somebody read who asked so.
+        GlancesRead = "glances.read",
+        /// A second officer let them read it for four hours. A notice to the auditor.
+        GlanceAllowed = "glance.allowed",
+        /// A second officer refused.
+        GlanceRefused = "glance.refused",
+        /// A person was entered in the roster.
+        PersonAdded = "person.added",
+        /// A person's entry in the roster was changed.
+        PersonChanged = "person.changed",
+        /// Somebody read the roster.
+        RosterRead = "roster.read",
+        /// A unit was entered.
+        UnitAdded = "unit.added",
+        /// A unit was changed.
+        UnitChanged = "unit.changed",
+        /// Accounts of before the roster got the marks by which they are known again.
+        AccountsMarked = "accounts.marked",
     }
 }

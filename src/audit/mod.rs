@@ -121,6 +121,16 @@ impl Event {
         Self::on(what, "case", case.uuid())
     }
 
+    /// Something happened to a matter as a whole.
+    pub fn matter(what: What, matter: MatterId) -> Self {
+        Self { matter: Some(matter), ..Self::on(what, "matter", matter.uuid()) }
+    }
+
+    /// Something happened to a person or a unit of the roster, or to somebody's leave to see a case.
+    pub fn of(what: What, kind: &'static str, id: Uuid) -> Self {
+        Self::on(what, kind, id)
+    }
+
     /// Something happened to the register itself.
     pub fn register(what: What) -> Self {
         Self::on(what, "register", Uuid::nil())
