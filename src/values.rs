@@ -130,6 +130,12 @@ typed_id! {
     AllegationId,
     /// One entry of the audit record.
     EntryId,
+    /// A person of a matter.
+    PartyId,
+    /// What a person agreed to, or did not.
+    ConsentId,
+    /// Somebody being told, or asking to be told, who a person is.
+    RevealId,
 }
 
 /// One fault, and where in the body it is (an RFC 6901 pointer).

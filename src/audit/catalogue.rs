@@ -165,5 +165,29 @@ text_enum! {
         UnitChanged = "unit.changed",
         /// Accounts of before the roster got the marks by which they are known again.
         AccountsMarked = "accounts.marked",
+        /// Somebody read about the persons of a matter, by pseudonym.
+        PartiesRead = "parties.read",
+        /// A person was added to a case.
+        PartyAdded = "party.added",
+        /// More was learned of a person.
+        PartyChanged = "party.changed",
+        /// Somebody was told who a person is.
+        PartyRevealed = "party.revealed",
+        /// Somebody asked who a person is, without that person's consent; it waits for a second officer.
+        RevealAsked = "reveal.asked",
+        /// A second officer approved it, for some hours; or signed what was revealed in danger or on a legal order.
+        RevealApproved = "reveal.approved",
+        /// A second officer refused it, or disagrees with what was revealed.
+        RevealRefused = "reveal.refused",
+        /// Somebody was told who a person is because of danger, or on a legal order. A notice to the auditor.
+        RevealNotified = "reveal.notified",
+        /// Somebody read who asked, and why.
+        RevealsRead = "reveals.read",
+        /// What a person agreed to, or did not, was written down.
+        ConsentWritten = "consent.written",
+        /// A consent was taken back.
+        ConsentWithdrawn = "consent.withdrawn",
+        /// Somebody read what a person agreed to.
+        ConsentsRead = "consents.read",
     }
 }

@@ -31,6 +31,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .configure(super::assessment_http::routes)
         .configure(super::people_http::routes)
         .configure(super::notes_http::routes)
+        .configure(super::parties_http::routes)
         .configure(super::proposals_http::routes);
 }
 

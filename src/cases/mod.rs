@@ -12,6 +12,8 @@ pub(crate) mod http;
 pub mod notes;
 mod notes_http;
 mod notes_store;
+mod parties;
+mod parties_http;
 pub mod people;
 mod people_http;
 mod people_store;

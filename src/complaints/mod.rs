@@ -8,6 +8,7 @@ mod file_http;
 mod given_http;
 pub(crate) mod http;
 pub(crate) mod particulars;
+mod persons;
 mod receipt;
 mod receipt_http;
 pub(crate) mod store;
@@ -31,6 +32,7 @@ use crate::coa::{Event as Start, Key, Language, Matter, Policy, Texts};
 use crate::db::{Caller, Tx};
 use crate::deadlines::{self, Planned};
 use crate::error::{Error, Kind, Result};
+use crate::parties::{self, Belongs, Party};
 use crate::temwen::Temwen;
 use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
@@ -211,7 +213,11 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
     for _ in 0..TRIES {
         let id = ComplaintId::new();
         let code = AccessCode::derive(&temwen.keys, id.uuid());
-        let (_key, wrapped) = temwen.db.vault().make_key(id.uuid())?;
+        let (key, wrapped) = temwen.db.vault().make_key(id.uuid())?;
+        let persons = persons::of(submission, policy);
+        let by = caller.actor.user();
+        let belongs = Belongs::Complaint(id);
+        let persons = parties::prepare(&persons, belongs, &key, &temwen.register, by, received_at)?;
         let new = New {
             id,
             reference: Reference::random().map_err(Error::internal)?,
@@ -237,11 +243,13 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
             .with("for_somebody", for_somebody);
         let caller = Caller { about: Some(id), ..caller.clone() };
         let store = async |conn: &_| {
-            let (stored, started) = futures_util::join!(
+            let (stored, told, started) = futures_util::join!(
                 store::insert(conn, &new),
+                parties::insert(conn, &persons),
                 deadlines::start_for_complaint(conn, id, MatterId::from(id.uuid()), &planned)
             );
             started?;
+            told?;
             Ok(stored?.then_some(()))
         };
         if temwen.db.write_at_once(&caller, "complaints.submit", entry, store).await?.is_some() {
@@ -337,14 +345,23 @@ async fn repeated(
 }
 
 /// Reads a complaint with what was said in it. That it was read is itself recorded.
-pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<(Complaint, Said)> {
+pub async fn read(
+    temwen: &Temwen,
+    caller: &Caller,
+    id: ComplaintId,
+) -> Result<(Complaint, Said, Vec<Party>)> {
     if !policy::allows(&caller.actor, Action::ReadComplaint) {
         return Err(Error::forbidden());
     }
     let entry = Event::complaint_read(What::ComplaintRead, id);
     let read = async |conn: &_| {
-        let (complaint, said) = futures_util::join!(store::find(conn, id), store::said(conn, id));
-        Ok(complaint?.zip(said?))
+        let (complaint, said, parties) = futures_util::join!(
+            store::find(conn, id),
+            store::said(conn, id),
+            parties::of_complaint(conn, id)
+        );
+        let parties = parties?;
+        Ok(complaint?.zip(said?).map(|(complaint, said)| (complaint, said, parties)))
     };
     temwen.db.read_recorded(caller, "complaints.read", entry, read).await?.ok_or_else(Error::not_found)
 }
@@ -374,7 +391,10 @@ pub async fn acknowledge(
     let matter = Matter { category: &complaint.category, flags: &flags, priority: &complaint.priority };
     let planned = deadlines::plan(policy, Start::Acknowledged, &matter, now);
     let text = match message {
-        Some(words) => words.as_str().to_owned(),
+        Some(words) => {
+            thread::keep_to_rules(tx, texts, id, "/message", words).await?;
+            words.as_str().to_owned()
+        }
         None => standard_acknowledgement(policy, texts, &complaint, &planned),
     };
     let complaint = store::acknowledge(tx, &complaint).await?;

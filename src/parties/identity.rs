@@ -125,7 +125,11 @@ impl Contact {
             phone: newer(new.phone, self.phone),
             email: newer(new.email, self.email),
             address: newer(new.address, self.address),
-            safe_contact: if new.safe_contact == SafeContact::default() { self.safe_contact } else { new.safe_contact },
+            safe_contact: if new.safe_contact == SafeContact::default() {
+                self.safe_contact
+            } else {
+                new.safe_contact
+            },
         }
     }
 }

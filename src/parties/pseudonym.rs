@@ -13,7 +13,8 @@ const LENGTH: usize = 6;
 pub(super) fn offered(role: PartyRole) -> Result<String, NoRandomness> {
     let bytes: [u8; OFFERED * LENGTH] = random()?;
     let one = |bytes: &[u8]| {
-        let symbols = bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31)).copied().map(char::from));
+        let symbols =
+            bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31)).copied().map(char::from));
         [role.letter(), '-'].into_iter().chain(symbols).collect::<String>()
     };
     Ok(bytes.chunks(LENGTH).map(one).collect::<Vec<_>>().join(","))

@@ -122,8 +122,7 @@ fn sealed(key: &DataKey, row: Uuid, identity: &Identity) -> Result<Vec<u8>> {
 
 /// What somebody is known again by.
 fn marks(register: &DataKey, identity: &Identity) -> Vec<[u8; 32]> {
-    let mut marks =
-        personnel::marks(register, identity.name.as_deref(), identity.service_number.as_deref());
+    let mut marks = personnel::marks(register, identity.name.as_deref(), identity.service_number.as_deref());
     marks.extend(identity.unit.as_deref().and_then(|unit| personnel::unit_mark(register, unit)));
     marks.sort_unstable();
     marks.dedup();
@@ -158,9 +157,12 @@ pub(super) async fn describe(
 pub(super) async fn newest(tx: &mut Tx, party: &Party) -> Result<Option<(i32, Identity)>> {
     let Some((row, version, identity)) = store::newest_identity(tx, party.id).await? else { return Ok(None) };
     let key = vault::key_id(&identity).ok_or_else(|| Error::internal("an identity that is not sealed"))?;
-    let key = tx.data_key(MatterId::from(key)).await?;
+    let key = tx.data_key(key).await?;
     let plain = key.open(place(row), &identity)?;
-    Ok(Some((version, serde_json::from_slice(&plain).map_err(|_| Error::internal("an identity that cannot be read"))?)))
+    Ok(Some((
+        version,
+        serde_json::from_slice(&plain).map_err(|_| Error::internal("an identity that cannot be read"))?,
+    )))
 }
 
 /// A text of this room, sealed with the key of a person.

@@ -71,7 +71,10 @@ pub(crate) async fn insert(conn: &AsyncPgConnection, new: &Prepared) -> QueryRes
             rows.iter().map(|row| row.id.uuid()).collect::<Vec<_>>().into_sql::<Ids>(),
             rows.iter().map(|row| row.offered.clone()).collect::<Vec<_>>().into_sql::<Texts>(),
             rows.iter().map(|row| row.new.role.as_str()).collect::<Vec<_>>().into_sql::<Texts>(),
-            rows.iter().map(|row| row.new.position).collect::<Vec<_>>().into_sql::<sql::Array<sql::Integer>>(),
+            rows.iter()
+                .map(|row| row.new.position)
+                .collect::<Vec<_>>()
+                .into_sql::<sql::Array<sql::Integer>>(),
             rows.iter().map(|row| row.new.speaks).collect::<Vec<_>>().into_sql::<sql::Array<sql::Bool>>(),
             rows.iter().map(|row| row.new.sex.clone()).collect::<Vec<_>>().into_sql::<MaybeTexts>(),
             rows.iter().map(|row| row.new.age_band.clone()).collect::<Vec<_>>().into_sql::<MaybeTexts>(),
@@ -110,7 +113,11 @@ pub(crate) async fn insert(conn: &AsyncPgConnection, new: &Prepared) -> QueryRes
                 .into_sql::<sql::Array<sql::Binary>>(),
             new.consents.iter().map(|(id, ..)| id.uuid()).collect::<Vec<_>>().into_sql::<Ids>(),
             new.consents.iter().map(|(_, party, ..)| party.uuid()).collect::<Vec<_>>().into_sql::<Ids>(),
-            new.consents.iter().map(|(_, _, purpose, _)| purpose.clone()).collect::<Vec<_>>().into_sql::<Texts>(),
+            new.consents
+                .iter()
+                .map(|(_, _, purpose, _)| purpose.clone())
+                .collect::<Vec<_>>()
+                .into_sql::<Texts>(),
             new.consents.iter().map(|(.., answer)| answer.as_str()).collect::<Vec<_>>().into_sql::<Texts>(),
         ),
     );
@@ -130,22 +137,29 @@ pub(super) async fn matter(tx: &mut Tx, at: At) -> Result<Option<Matter>> {
     tx.ask(async |mut conn| {
         let found = match at {
             At::Case(id) => {
-                let row: Option<(MatterId, String, Vec<String>, Option<String>, Option<String>)> = cases::table
-                    .find(id)
-                    .select((cases::matter_id, cases::category, cases::flags, cases::referred_country, cases::country))
-                    .first(&mut conn)
-                    .await
-                    .optional()?;
-                row.map(|(id, category, flags, referred, country)| (id, category, flags, referred.or(country)))
+                let row: Option<(MatterId, String, Vec<String>, Option<String>, Option<String>)> =
+                    cases::table
+                        .find(id)
+                        .select((
+                            cases::matter_id,
+                            cases::category,
+                            cases::flags,
+                            cases::referred_country,
+                            cases::country,
+                        ))
+                        .first(&mut conn)
+                        .await
+                        .optional()?;
+                row.map(|(id, category, flags, referred, country)| {
+                    (id, category, flags, referred.or(country))
+                })
             }
-            At::Complaint(id) => {
-                complaints::table
-                    .find(id)
-                    .select((complaints::matter_id, complaints::category, complaints::flags, complaints::country))
-                    .first(&mut conn)
-                    .await
-                    .optional()?
-            }
+            At::Complaint(id) => complaints::table
+                .find(id)
+                .select((complaints::matter_id, complaints::category, complaints::flags, complaints::country))
+                .first(&mut conn)
+                .await
+                .optional()?,
         };
         Ok(found.map(|(id, category, flags, country)| Matter { at, id, category, flags, country }))
     })
@@ -186,8 +200,9 @@ pub(super) async fn list(
 ) -> Result<Vec<Party>> {
     let roles = roles.to_vec();
     tx.ask(async |mut conn| {
-        let mut query =
-            parties::table.filter(parties::matter_id.eq(matter.id).and(parties::role.eq_any(roles))).into_boxed();
+        let mut query = parties::table
+            .filter(parties::matter_id.eq(matter.id).and(parties::role.eq_any(roles)))
+            .into_boxed();
         if let At::Complaint(complaint) = matter.at {
             query = query.filter(parties::complaint_id.eq(complaint));
         }
@@ -293,7 +308,11 @@ pub(super) async fn describe(
     );
     tx.ask(async |mut conn| {
         diesel::insert_into(party_identities::table).values(version).execute(&mut conn).await?;
-        diesel::insert_into(party_marks::table).values(marks).on_conflict_do_nothing().execute(&mut conn).await?;
+        diesel::insert_into(party_marks::table)
+            .values(marks)
+            .on_conflict_do_nothing()
+            .execute(&mut conn)
+            .await?;
         diesel::update(parties::table.find(party.id)).set(set).execute(&mut conn).await
     })
     .await

@@ -51,7 +51,7 @@ impl Key {
 }
 
 /// Every table whose rows are remembered.
-pub(super) const REMEMBERED: [(&str, Key); 17] = [
+pub(super) const REMEMBERED: [(&str, Key); 21] = [
     ("users", Key::Id("id")),
     ("sessions", Key::Id("id")),
     ("refresh_tokens", Key::Digest("digest")),
@@ -68,11 +68,15 @@ pub(super) const REMEMBERED: [(&str, Key); 17] = [
     ("notes", Key::Id("id")),
     ("messages", Key::Id("id")),
     ("proposals", Key::Id("id")),
+    ("parties", Key::Id("id")),
+    ("party_identities", Key::Id("id")),
+    ("consents", Key::Id("id")),
+    ("reveals", Key::Id("id")),
     ("data_keys", Key::Id("id")),
 ];
 
 /// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 23] = [
+const GUARDS: [(&str, &str); 31] = [
     ("audit_entries", "audit_entries_stay"),
     ("audit_entries", "audit_entries_are_never_emptied"),
     ("submissions", "submissions_stay"),
@@ -84,6 +88,14 @@ const GUARDS: [(&str, &str); 23] = [
     ("walls", "walls_stay"),
     ("notes", "notes_stay"),
     ("messages", "messages_stay"),
+    ("parties", "parties_keep_who_they_are"),
+    ("parties", "parties_are_never_emptied"),
+    ("party_identities", "party_identities_stay"),
+    ("party_identities", "party_identities_are_never_emptied"),
+    ("consents", "consents_stay"),
+    ("consents", "consents_are_never_emptied"),
+    ("reveals", "reveals_keep_what_was_revealed"),
+    ("reveals", "reveals_are_never_emptied"),
     ("data_keys", "data_keys_stay"),
     ("data_keys", "data_keys_never_emptied"),
     ("log_tiles", "log_tiles_grow"),
