@@ -29,10 +29,10 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 struct ComplaintFile {
     /// How it is handled.
     complaint: ComplaintView,
-    /// What happened, in the reporter's words, exactly as sent.
-    narrative: String,
-    /// The rest of what was said, without names.
-    particulars: Particulars,
+    /// What happened, in the reporter's words, exactly as sent; null once it was erased.
+    narrative: Option<String>,
+    /// The rest of what was said, without names; null once it was erased.
+    particulars: Option<Particulars>,
     /// The persons by pseudonym; `position` is their place among those of their role in `particulars`.
     parties: Vec<PartyView>,
     /// Of which parts somebody is known by name, number or contact: it is withheld, and revealed by itself.
@@ -41,14 +41,17 @@ struct ComplaintFile {
 
 fn file(
     caller: &SignedIn,
-    (complaint, said, parties): (Complaint, Said, Vec<Party>),
+    (complaint, said, parties): (Complaint, Option<Said>, Vec<Party>),
 ) -> Result<ComplaintFile> {
     let withheld: BTreeSet<PartyRole> =
         parties.iter().filter(|party| party.identified).map(|party| party.role).collect();
+    let (narrative, particulars) = said.map(|said| (said.narrative, said.particulars)).unzip();
+    let particulars =
+        particulars.map(|json: String| serde_json::from_str(&json)).transpose().map_err(Error::internal)?;
     Ok(ComplaintFile {
         complaint: ComplaintView::of(complaint, sees_cases(caller)),
-        narrative: said.narrative,
-        particulars: serde_json::from_str(&said.particulars).map_err(Error::internal)?,
+        narrative,
+        particulars,
         parties: parties.into_iter().map(PartyView::from).collect(),
         withheld: withheld.into_iter().collect(),
     })

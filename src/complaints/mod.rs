@@ -11,16 +11,17 @@ pub(crate) mod particulars;
 mod persons;
 mod receipt;
 mod receipt_http;
+mod said;
 pub(crate) mod store;
 pub mod submission;
 mod submission_http;
 pub mod thread;
 mod thread_http;
 mod thread_store;
+mod walls_store;
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::value::RawValue;
 
 use self::submission::Submission;
 use crate::audit::{Event, What, commitment};
@@ -32,14 +33,17 @@ use crate::coa::{Event as Start, Key, Language, Matter, Policy, Texts};
 use crate::db::{Caller, Tx};
 use crate::deadlines::{self, Planned};
 use crate::error::{Error, Kind, Result};
-use crate::parties::{self, Belongs, Party};
+use crate::parties;
 use crate::temwen::Temwen;
 use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
 use crate::vault::WrappedKey;
 
+pub(crate) use self::said::{SealedWords, said_in};
+pub use self::said::read;
 pub use self::store::{Filter, list};
-pub(crate) use self::store::{Judged, copy_walls, follow_category, judge, of_case, said};
+pub(crate) use self::store::{Judged, follow_category, judge, of_case};
+pub(crate) use self::walls_store::{copy_walls, wall_reason};
 
 text_enum! {
     /// How far the handling of a complaint has come.
@@ -140,8 +144,7 @@ impl Complaint {
 }
 
 /// What somebody said, word for word.
-#[derive(Debug, Clone, diesel::Queryable, diesel::Selectable)]
-#[diesel(table_name = crate::db::schema::submissions, check_for_backend(diesel::pg::Pg))]
+#[derive(Debug, Clone)]
 pub struct Said {
     /// What happened, in their words.
     pub narrative: String,
@@ -175,15 +178,13 @@ pub(crate) struct New<'a> {
     pub(crate) submission: &'a Submission,
     pub(crate) digest: [u8; 32],
     pub(crate) access_code: Option<[u8; 32]>,
-    pub(crate) particulars: Box<RawValue>,
-    pub(crate) identities: Option<Box<RawValue>>,
+    pub(crate) words: SealedWords,
     pub(crate) received_at: DateTime<Utc>,
     pub(crate) clock_start: DateTime<Utc>,
     pub(crate) submitted_by: Option<UserId>,
     pub(crate) owner_role: Role,
     pub(crate) policy: String,
     pub(crate) external_ref: Option<&'a str>,
-    pub(crate) salt: [u8; 32],
     pub(crate) key: &'a WrappedKey,
 }
 
@@ -214,28 +215,24 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
         let id = ComplaintId::new();
         let code = AccessCode::derive(&temwen.keys, id.uuid());
         let (key, wrapped) = temwen.db.vault().make_key(id.uuid())?;
-        let persons = persons::of(submission, policy);
-        let by = caller.actor.user();
-        let belongs = Belongs::Complaint(id);
-        let persons = parties::prepare(&persons, belongs, &key, &temwen.register, by, received_at)?;
+        let persons = persons::sealed(temwen, &key, caller, id, submission, received_at)?;
+        let salt = commitment::salt().map_err(Error::internal)?;
         let new = New {
             id,
             reference: Reference::random().map_err(Error::internal)?,
             submission,
             digest,
             access_code: Some(code.digest()),
-            particulars: submission.particulars()?,
-            identities: submission.identities()?,
+            words: SealedWords::seal(&key, id, submission, &salt)?,
             received_at,
             clock_start,
             submitted_by: caller.actor.user(),
             owner_role: first_owner(policy, submission),
             policy: policy_word(policy),
             external_ref: None,
-            salt: commitment::salt().map_err(Error::internal)?,
             key: &wrapped,
         };
-        let words = commitment::commit(&new.salt, submission.narrative.as_str());
+        let words = commitment::commit(&salt, submission.narrative.as_str());
         let entry = Event::complaint(What::ComplaintReceived, id, MatterId::from(id.uuid()))
             // The reporter's receipt holds this entry: nothing in it tells what was reported.
             .with("words", words.as_str())
@@ -342,28 +339,6 @@ async fn repeated(
         acknowledge_by,
         repeated: true,
     }))
-}
-
-/// Reads a complaint with what was said in it. That it was read is itself recorded.
-pub async fn read(
-    temwen: &Temwen,
-    caller: &Caller,
-    id: ComplaintId,
-) -> Result<(Complaint, Said, Vec<Party>)> {
-    if !policy::allows(&caller.actor, Action::ReadComplaint) {
-        return Err(Error::forbidden());
-    }
-    let entry = Event::complaint_read(What::ComplaintRead, id);
-    let read = async |conn: &_| {
-        let (complaint, said, parties) = futures_util::join!(
-            store::find(conn, id),
-            store::said(conn, id),
-            parties::of_complaint(conn, id)
-        );
-        let parties = parties?;
-        Ok(complaint?.zip(said?).map(|(complaint, said)| (complaint, said, parties)))
-    };
-    temwen.db.read_recorded(caller, "complaints.read", entry, read).await?.ok_or_else(Error::not_found)
 }
 
 /// A complaint, held until the transaction ends; as seen by whoever acts.

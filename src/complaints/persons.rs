@@ -1,11 +1,31 @@
-//! The persons whom a submission tells of, as parties. Pure.
+//! The persons whom a submission tells of, as parties.
 
-use super::particulars::Contact as GivenContact;
+use chrono::{DateTime, Utc};
+
+use super::particulars::{Contact as GivenContact, Identities, Particulars};
 use super::submission::Submission;
 use crate::coa::Policy;
+use crate::db::Caller;
+use crate::error::Result;
 use crate::parties::identity::{Contact, Identity, SafeContact};
-use crate::parties::{NewConsent, NewParty, PartyRole};
-use crate::values::PartyId;
+use crate::parties::{self, Belongs, NewConsent, NewParty, PartyRole, Prepared};
+use crate::temwen::Temwen;
+use crate::values::{ComplaintId, PartyId};
+use crate::vault::DataKey;
+
+/// All of them, sealed with the complaint's key.
+pub(super) fn sealed(
+    temwen: &Temwen,
+    key: &DataKey,
+    caller: &Caller,
+    id: ComplaintId,
+    submission: &Submission,
+    at: DateTime<Utc>,
+) -> Result<Prepared> {
+    let persons = of(&submission.said, &submission.names, &temwen.policy);
+    let belongs = Belongs::Complaint(id);
+    parties::prepare(&persons, belongs, key, &temwen.register, caller.actor.user(), at)
+}
 
 /// The relation of whoever reports what was done to themself.
 const VICTIM: &str = "victim";
@@ -25,8 +45,7 @@ fn place(index: usize) -> i32 {
 }
 
 /// All of them: whoever complains, victims, those accused, witnesses; each in the order of what was said.
-pub(super) fn of(submission: &Submission, policy: &Policy) -> Vec<(PartyId, NewParty)> {
-    let (said, names) = (&submission.said, &submission.names);
+fn of(said: &Particulars, names: &Identities, policy: &Policy) -> Vec<(PartyId, NewParty)> {
     let nobody = |role| NewParty {
         role,
         position: 1,

@@ -33,7 +33,7 @@ use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, PartyId, UserId, text_enum};
 use crate::vault::DataKey;
 
-pub(crate) use self::seal::{Belongs, NewConsent, NewParty, prepare};
+pub(crate) use self::seal::{Belongs, NewConsent, NewParty, Prepared, prepare};
 pub(crate) use self::store::{contact_rules, follow_matter, insert, of_complaint};
 
 text_enum! {
