@@ -287,6 +287,23 @@ end
 $$;
 comment on function put_up_walls is 'Walls whoever the parties of a matter are matched to, and routes it outside those concerned.';
 
+-- The reporter's receipt is the entry that registers their complaint. What follows from whom they named must not stand in it: it would
+-- tell who has an account. So it is noted apart, for an entry of its own in the same transaction.
+create function put_up_walls_apart(matter uuid, at timestamptz) returns boolean language plpgsql as $$
+declare
+    before text := coalesce(current_setting('temwen.changes', true), '');
+    routed record;
+begin
+    perform set_config('temwen.changes', '', true);
+    select * into routed from put_up_walls(matter, at);
+    perform set_config('temwen.apart', current_setting('temwen.changes', true), true), set_config('temwen.changes', before, true),
+        set_config('temwen.rerouted', case when routed.rerouted then 'yes' else '' end, true),
+        set_config('temwen.without_officer', case when routed.without_officer then 'yes' else '' end, true);
+    return true;
+end
+$$;
+comment on function put_up_walls_apart is 'As put_up_walls, for the transaction that registers a complaint: what was changed is noted apart from the rest.';
+
 create function matters_near(marks bytea[], units uuid[]) returns setof uuid stable security definer set search_path = public, pg_temp language sql as $$
     with recursive below as (
         select unnest(matters_near.units) as id

@@ -125,7 +125,17 @@ text_enum! {
         LogRefused = "log.refused",
         /// An outside witness holds a larger or another log than this one.
         WitnessDisagreed = "witness.disagreed",
-        /// A matter was hidden from accounts that its parties were matched to, or that stand near them.
+        /// A master key became known, so that data keys may be wrapped by it.
+        MasterKeyAdded = "master_key.added",
+        /// A master key that wraps nothing any more was given up.
+        MasterKeyRemoved = "master_key.removed",
+        /// The register's own data key was made.
+        RegisterKeyMade = "register_key.made",
+        /// Data keys were wrapped anew, by the active master key.
+        DataKeysRewrapped = "data_keys.rewrapped",
+        /// What was stored in the clear before there was a vault was sealed.
+        ClearTextSealed = "clear_text.sealed",
+        /// What follows from whom a matter names took effect: it was hidden from them, and from those near a subject.
         WallsFollowed = "walls.followed",
         /// A matter went to the desk of the OHCHR, because it concerns those at its own, or nobody was left there.
         MatterRerouted = "matter.rerouted",
@@ -155,15 +165,29 @@ text_enum! {
         UnitChanged = "unit.changed",
         /// Accounts of before the roster got the marks by which they are known again.
         AccountsMarked = "accounts.marked",
-        /// A master key became known, so that data keys may be wrapped by it.
-        MasterKeyAdded = "master_key.added",
-        /// A master key that wraps nothing any more was given up.
-        MasterKeyRemoved = "master_key.removed",
-        /// The register's own data key was made.
-        RegisterKeyMade = "register_key.made",
-        /// Data keys were wrapped anew, by the active master key.
-        DataKeysRewrapped = "data_keys.rewrapped",
-        /// What was stored in the clear before there was a vault was sealed.
-        ClearTextSealed = "clear_text.sealed",
+        /// Somebody read about the persons of a matter, by pseudonym.
+        PartiesRead = "parties.read",
+        /// A person was added to a case.
+        PartyAdded = "party.added",
+        /// More was learned of a person.
+        PartyChanged = "party.changed",
+        /// Somebody was told who a person is.
+        PartyRevealed = "party.revealed",
+        /// Somebody asked who a person is, without that person's consent; it waits for a second officer.
+        RevealAsked = "reveal.asked",
+        /// A second officer approved it, for some hours; or signed what was revealed in danger or on a legal order.
+        RevealApproved = "reveal.approved",
+        /// A second officer refused it, or disagrees with what was revealed.
+        RevealRefused = "reveal.refused",
+        /// Somebody was told who a person is because of danger, or on a legal order. A notice to the auditor.
+        RevealNotified = "reveal.notified",
+        /// Somebody read who asked, and why.
+        RevealsRead = "reveals.read",
+        /// What a person agreed to, or did not, was written down.
+        ConsentWritten = "consent.written",
+        /// A consent was taken back.
+        ConsentWithdrawn = "consent.withdrawn",
+        /// Somebody read what a person agreed to.
+        ConsentsRead = "consents.read",
     }
 }

@@ -18,7 +18,7 @@ use crate::values::{CaseId, ComplaintId, EntryId, MatterId, SessionId, UserId};
 
 pub use self::catalogue::What;
 pub use self::store::{Seen, Start, last_policy_digest, last_start, of_matter};
-pub(crate) use self::store::{append, append_if_seen};
+pub(crate) use self::store::{append, append_if_seen, append_what_followed};
 
 /// How many changed rows an entry takes before the next entry about the same object takes over; the rest stays with the last.
 pub const MOST_CHANGES: usize = 200;

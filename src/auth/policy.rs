@@ -63,6 +63,19 @@ pub enum Action {
     },
     /// See proposals that wait for a second signature.
     ReadProposals,
+    /// See who has a part in a matter, by pseudonym.
+    ReadParties,
+    /// Add persons to a case, and say who they are.
+    KeepParties,
+    /// Read and write down what persons agreed to.
+    KeepConsents,
+    /// See who asked to be told who somebody is.
+    ReadReveals,
+    /// Read by what another register called those accused.
+    ReadSubjectReferences {
+        /// Whether the matter concerns sexual exploitation or abuse, or a child.
+        psea: bool,
+    },
     /// Read and verify the audit record itself.
     Audit,
     /// See who serves where.
@@ -180,34 +193,27 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
             OhchrMonitor,
         ]),
         A::DecideGlance => roles.any(&[PseaCoordinator, OhchrMonitor]),
+        A::ReadParties => roles.any(&[
+            TriageOfficer,
+            PseaCoordinator,
+            OhchrMonitor,
+            Investigator,
+            LegalLiaison,
+            VictimSupport,
+            NationalAuthority,
+            PanelMember,
+        ]),
+        A::KeepParties => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator]),
+        A::KeepConsents => {
+            roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator, VictimSupport])
+        }
+        A::ReadReveals => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::ReadSubjectReferences { psea } => {
+            (roles.has(TriageOfficer) && !psea)
+                || (roles.has(PseaCoordinator) && psea)
+                || roles.any(&[Investigator, OhchrMonitor, LegalLiaison])
+        }
         A::RunTheRegister => false,
-    }
-}
-
-/// Which names and contacts of a complaint a caller reads; the rest is withheld from the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Identities {
-    /// Who handed it in, and how to reach them.
-    pub reporter: bool,
-    /// Victims and witnesses.
-    pub victims: bool,
-    /// Those who are accused.
-    pub subjects: bool,
-}
-
-/// Whose names `actor` reads in a complaint; `psea` is whether it concerns sexual exploitation or abuse, or a child.
-///
-/// Without a recorded consent, nobody who monitors or investigates reads the names of reporters and victims.
-pub fn identities(actor: &Actor, psea: bool, own: bool) -> Identities {
-    let Some(officer) = actor.officer() else { return Identities::default() };
-    let roles = officer.roles;
-    let own = own && roles.any(&[FocalPoint, IntakeOfficer]);
-    let triage = roles.has(TriageOfficer) && !psea;
-    let coordinator = roles.has(PseaCoordinator) && psea;
-    Identities {
-        reporter: own || triage || coordinator || (roles.has(IntakeOfficer) && !psea),
-        victims: own || triage || coordinator,
-        subjects: own || triage || coordinator || roles.any(&[Investigator, OhchrMonitor, LegalLiaison]),
     }
 }
 

@@ -91,7 +91,8 @@ fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> Result<CaseFileVi
     let investigates =
         assignments.iter().any(|each| Some(each.user_id) == user && each.role == Role::Investigator);
     let steps = super::open_steps(&temwen.policy, &case, &caller.0.actor, duty, investigates);
-    let names_subjects = policy::identities(&caller.0.actor, case.is_psea(&temwen.policy), false).subjects;
+    let names_subjects =
+        policy::allows(&caller.0.actor, Action::ReadSubjectReferences { psea: case.is_psea(&temwen.policy) });
     let now = temwen.clock.now();
     let alleged = |allegation: Allegation| {
         let told = allegation.told(&keys)?;

@@ -33,6 +33,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .configure(super::liftings_http::routes)
         .configure(super::glances_http::routes)
         .configure(super::notes_http::routes)
+        .configure(super::parties_http::routes)
         .configure(super::proposals_http::routes);
 }
 

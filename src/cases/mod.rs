@@ -18,6 +18,8 @@ mod liftings_store;
 pub mod notes;
 mod notes_http;
 mod notes_store;
+mod parties;
+mod parties_http;
 pub mod people;
 mod people_http;
 mod people_store;

@@ -8,6 +8,7 @@ mod file_http;
 mod given_http;
 pub(crate) mod http;
 pub(crate) mod particulars;
+mod persons;
 mod receipt;
 mod receipt_http;
 mod said;
@@ -32,12 +33,15 @@ use crate::coa::{Event as Start, Key, Language, Matter, Policy, Texts};
 use crate::db::{Caller, Tx};
 use crate::deadlines::{self, Planned};
 use crate::error::{Error, Kind, Result};
+use crate::parties;
+use crate::personnel;
 use crate::temwen::Temwen;
 use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
 use crate::vault::WrappedKey;
 
 pub(crate) use self::said::{SealedWords, said_in};
+pub use self::said::read;
 pub use self::store::{Filter, list};
 pub(crate) use self::store::{Judged, follow_category, judge, of_case};
 pub(crate) use self::walls_store::{copy_walls, wall_reason};
@@ -212,6 +216,7 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
         let id = ComplaintId::new();
         let code = AccessCode::derive(&temwen.keys, id.uuid());
         let (key, wrapped) = temwen.db.vault().make_key(id.uuid())?;
+        let persons = persons::sealed(temwen, &key, caller, id, submission, received_at)?;
         let salt = commitment::salt().map_err(Error::internal)?;
         let new = New {
             id,
@@ -236,14 +241,20 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
             .with("for_somebody", for_somebody);
         let caller = Caller { about: Some(id), ..caller.clone() };
         let store = async |conn: &_| {
-            let (stored, started) = futures_util::join!(
+            let (stored, told, walled, started) = futures_util::join!(
                 store::insert(conn, &new),
+                parties::insert(conn, &persons),
+                personnel::put_up_walls(conn, MatterId::from(id.uuid()), received_at),
                 deadlines::start_for_complaint(conn, id, MatterId::from(id.uuid()), &planned)
             );
             started?;
+            told?;
+            walled?;
             Ok(stored?.then_some(()))
         };
-        if temwen.db.write_at_once(&caller, "complaints.submit", entry, store).await?.is_some() {
+        let follows = personnel::follows(MatterId::from(id.uuid()));
+        let stored = temwen.db.write_with_follows(&caller, "complaints.submit", entry, follows, store).await?;
+        if stored.is_some() {
             let reference = new.reference.to_string();
             return Ok(Receipt {
                 id,
@@ -335,24 +346,6 @@ async fn repeated(
     }))
 }
 
-/// Reads a complaint with what was said in it, unless that was erased. That it was read is itself recorded.
-pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<(Complaint, Option<Said>)> {
-    if !policy::allows(&caller.actor, Action::ReadComplaint) {
-        return Err(Error::forbidden());
-    }
-    let entry = Event::complaint_read(What::ComplaintRead, id);
-    let read = async |conn: &_| {
-        let (complaint, said) = futures_util::join!(store::find(conn, id), store::said(conn, id));
-        Ok(complaint?.zip(said?))
-    };
-    let (complaint, said) = temwen
-        .db
-        .read_recorded(caller, "complaints.read", entry, read)
-        .await?
-        .ok_or_else(Error::not_found)?;
-    Ok((complaint, said.open(temwen.db.vault())?))
-}
-
 /// A complaint, held until the transaction ends; as seen by whoever acts.
 pub async fn lock(tx: &mut Tx, id: ComplaintId) -> Result<Complaint> {
     store::lock(tx, id).await?.ok_or_else(Error::not_found)
@@ -378,7 +371,10 @@ pub async fn acknowledge(
     let matter = Matter { category: &complaint.category, flags: &flags, priority: &complaint.priority };
     let planned = deadlines::plan(policy, Start::Acknowledged, &matter, now);
     let text = match message {
-        Some(words) => words.as_str().to_owned(),
+        Some(words) => {
+            thread::keep_to_rules(tx, texts, id, "/message", words).await?;
+            words.as_str().to_owned()
+        }
         None => standard_acknowledgement(policy, texts, &complaint, &planned),
     };
     let complaint = store::acknowledge(tx, &complaint).await?;

@@ -1,9 +1,13 @@
 //! What was said in a complaint, sealed and opened.
 
 use super::submission::Submission;
-use super::{Said, store};
-use crate::db::Tx;
-use crate::error::Result;
+use super::{Complaint, Said, store};
+use crate::audit::{Event, What};
+use crate::auth::policy::{self, Action};
+use crate::db::{Caller, Tx};
+use crate::error::{Error, Result};
+use crate::parties::{self, Party};
+use crate::temwen::Temwen;
 use crate::values::ComplaintId;
 use crate::vault::{DataKey, Fault, Place, Vault, WrappedKey};
 
@@ -88,7 +92,7 @@ impl Kept {
 
     fn with_key(&self, vault: &Vault) -> Result<Option<(&SealedWords, DataKey)>> {
         let words = self.words.as_ref().ok_or_else(|| {
-            crate::error::Error::unavailable(2).because("what was said in a complaint is not sealed yet")
+            Error::unavailable(2).because("what was said in a complaint is not sealed yet")
         })?;
         match vault.unwrap(&self.key) {
             Ok(key) => Ok(Some((words, key))),
@@ -102,4 +106,32 @@ impl Kept {
 pub(crate) async fn said_in(tx: &mut Tx, id: ComplaintId) -> Result<Option<Said>> {
     let kept = tx.ask(async |conn| store::said(conn, id).await).await?;
     kept.map_or(Ok(None), |kept| kept.open(tx.vault()))
+}
+
+/// Reads a complaint with what was said in it, unless that was erased, and with its persons by pseudonym. That it was read is
+/// itself recorded.
+pub async fn read(
+    temwen: &Temwen,
+    caller: &Caller,
+    id: ComplaintId,
+) -> Result<(Complaint, Option<Said>, Vec<Party>)> {
+    if !policy::allows(&caller.actor, Action::ReadComplaint) {
+        return Err(Error::forbidden());
+    }
+    let entry = Event::complaint_read(What::ComplaintRead, id);
+    let read = async |conn: &_| {
+        let (complaint, said, parties) = futures_util::join!(
+            store::find(conn, id),
+            store::said(conn, id),
+            parties::of_complaint(conn, id)
+        );
+        let parties = parties?;
+        Ok(complaint?.zip(said?).map(|(complaint, said)| (complaint, said, parties)))
+    };
+    let (complaint, said, parties) = temwen
+        .db
+        .read_recorded(caller, "complaints.read", entry, read)
+        .await?
+        .ok_or_else(Error::not_found)?;
+    Ok((complaint, said.open(temwen.db.vault())?, parties))
 }

@@ -377,6 +377,89 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    consents (id) {
+        id -> Uuid,
+        party_id -> Uuid,
+        purpose -> Text,
+        recipient -> Nullable<Text>,
+        answer -> Text,
+        condition -> Nullable<Bytea>,
+        given_by -> Text,
+        assent -> Nullable<Bool>,
+        how -> Text,
+        at -> Timestamptz,
+        recorded_by -> Nullable<Uuid>,
+        withdraws -> Nullable<Uuid>,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    parties (id) {
+        id -> Uuid,
+        pseudonym -> Text,
+        role -> Text,
+        matter_id -> Uuid,
+        complaint_id -> Nullable<Uuid>,
+        case_id -> Nullable<Uuid>,
+        position -> Int4,
+        speaks -> Bool,
+        sex -> Nullable<Text>,
+        age_band -> Nullable<Text>,
+        child -> Bool,
+        country -> Nullable<Text>,
+        identified -> Bool,
+        discreet -> Bool,
+        added_by -> Nullable<Uuid>,
+        added_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    party_identities (id) {
+        id -> Uuid,
+        party_id -> Uuid,
+        version -> Int4,
+        identity -> Bytea,
+        by_user -> Nullable<Uuid>,
+        at -> Timestamptz,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    party_marks (party_id, mark) {
+        party_id -> Uuid,
+        mark -> Bytea,
+    }
+}
+
+diesel::table! {
+    reveals (id) {
+        id -> Uuid,
+        party_id -> Uuid,
+        purpose -> Text,
+        basis -> Text,
+        under -> Nullable<Uuid>,
+        missing -> Array<Text>,
+        lack -> Nullable<Text>,
+        asked_by -> Uuid,
+        asked_at -> Timestamptz,
+        reason -> Bytea,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        approved -> Nullable<Bool>,
+        decision_reason -> Nullable<Bytea>,
+        valid_until -> Nullable<Timestamptz>,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
 diesel::joinable!(allegations -> cases (case_id));
 diesel::joinable!(assignments -> cases (case_id));
 diesel::joinable!(case_duties -> cases (case_id));
@@ -397,7 +480,22 @@ diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(submissions -> complaints (complaint_id));
 
+diesel::joinable!(consents -> parties (party_id));
+diesel::joinable!(consents -> users (recorded_by));
+diesel::joinable!(parties -> cases (case_id));
+diesel::joinable!(parties -> complaints (complaint_id));
+diesel::joinable!(parties -> users (added_by));
+diesel::joinable!(party_identities -> parties (party_id));
+diesel::joinable!(party_identities -> users (by_user));
+diesel::joinable!(party_marks -> parties (party_id));
+diesel::joinable!(reveals -> parties (party_id));
+
 diesel::allow_tables_to_appear_in_same_query!(
+    consents,
+    parties,
+    party_identities,
+    party_marks,
+    reveals,
     allegations,
     assignments,
     audit_entries,

@@ -22,7 +22,7 @@ use crate::values::{Line, PersonId, UnitId, UserId, text_enum};
 use crate::vault::{DataKey, Place};
 
 pub use self::marks::{Mark, MarkKind, marks, marks_of_person, unit_mark};
-pub use self::routing::{Routing, follow_matter, follow_up, match_parties, reroute};
+pub use self::routing::{Routing, follow_matter, follow_up, follows, match_parties, reroute};
 pub use self::store::{is_walled, put_up_walls, rests_on_name};
 pub use self::units::{NewUnit, Unit, UnitChange};
 

@@ -39,10 +39,20 @@ impl Routing {
     }
 }
 
+/// What is to be remembered of a new complaint, if it comes to pass, apart from its registration; each with the setting of the
+/// transaction that says whether it did.
+pub fn follows(matter: MatterId) -> Vec<(&'static str, Event)> {
+    vec![
+        ("apart", Event::matter(What::WallsFollowed, matter)),
+        ("rerouted", Event::matter(What::MatterRerouted, matter)),
+        ("without_officer", Event::matter(What::MatterWithoutOfficer, matter)),
+    ]
+}
+
 /// Puts up the walls that follow from a matter's parties, in the transaction that changed them, and remembers what came of it.
 pub async fn match_parties(tx: &mut Tx, matter: MatterId) -> Result<Routing> {
     let now = tx.now();
-    let routing = tx.ask(async |conn| store::put_up_walls(conn, matter, now).await).await?;
+    let routing = tx.ask(async |conn| store::match_parties(conn, matter, now).await).await?;
     for event in routing.events(matter) {
         tx.record(event);
     }

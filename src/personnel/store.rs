@@ -22,9 +22,22 @@ impl Text for PutUpWalls {
     type Row = (sql::Integer, sql::Bool, sql::Bool, sql::Bool);
 }
 
-/// Puts up the walls that follow from the parties of a matter as they are now, and routes it outside those concerned: one
-/// statement. To be asked in the transaction that added or changed a party, after it; of a matter without parties it does nothing.
-pub async fn put_up_walls(mut conn: &AsyncPgConnection, matter: MatterId, at: DateTime<Utc>) -> QueryResult<Routing> {
+struct PutUpWallsApart;
+impl Text for PutUpWallsApart {
+    const GIVEN: &'static str = "matter, at";
+    const SQL: &'static str = " select put_up_walls_apart(given.matter, given.at) from given";
+    type Row = sql::Bool;
+}
+
+/// Puts up the walls that follow from those named in a new complaint, and routes it outside those concerned: one statement, asked in
+/// the transaction that registers it, after its parties. [`super::follows`] says what is to be remembered of it.
+pub async fn put_up_walls(mut conn: &AsyncPgConnection, matter: MatterId, at: DateTime<Utc>) -> QueryResult<()> {
+    let binds = (matter.into_sql::<sql::Uuid>(), at.into_sql::<sql::Timestamptz>());
+    Fixed::with(PutUpWallsApart, binds).execute(&mut conn).await.map(|_| ())
+}
+
+/// The same for a matter that is there: to be asked in the transaction that added or changed a party, after it.
+pub(super) async fn match_parties(mut conn: &AsyncPgConnection, matter: MatterId, at: DateTime<Utc>) -> QueryResult<Routing> {
     let binds = (matter.into_sql::<sql::Uuid>(), at.into_sql::<sql::Timestamptz>());
     let (walled, outside, rerouted, without_officer) = Fixed::with(PutUpWalls, binds).get_result(&mut conn).await?;
     Ok(Routing { walled, outside, rerouted, without_officer })

@@ -25,6 +25,7 @@ mod log_witnesses;
 mod openapi;
 mod outages;
 mod ownership;
+mod parties;
 mod permissions;
 mod problems;
 mod record;

@@ -51,7 +51,7 @@ impl Key {
 }
 
 /// Every table whose rows are remembered.
-pub(super) const REMEMBERED: [(&str, Key); 22] = [
+pub(super) const REMEMBERED: [(&str, Key); 26] = [
     ("users", Key::Id("id")),
     ("sessions", Key::Id("id")),
     ("refresh_tokens", Key::Digest("digest")),
@@ -68,6 +68,10 @@ pub(super) const REMEMBERED: [(&str, Key); 22] = [
     ("notes", Key::Id("id")),
     ("messages", Key::Id("id")),
     ("proposals", Key::Id("id")),
+    ("parties", Key::Id("id")),
+    ("party_identities", Key::Id("id")),
+    ("consents", Key::Id("id")),
+    ("reveals", Key::Id("id")),
     ("data_keys", Key::Id("id")),
     ("units", Key::Id("id")),
     ("personnel", Key::Id("id")),
@@ -77,7 +81,7 @@ pub(super) const REMEMBERED: [(&str, Key); 22] = [
 ];
 
 /// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 26] = [
+const GUARDS: [(&str, &str); 34] = [
     ("audit_entries", "audit_entries_stay"),
     ("audit_entries", "audit_entries_are_never_emptied"),
     ("submissions", "submissions_stay"),
@@ -92,6 +96,14 @@ const GUARDS: [(&str, &str); 26] = [
     ("roster_marks", "roster_marks_stay"),
     ("notes", "notes_stay"),
     ("messages", "messages_stay"),
+    ("parties", "parties_keep_who_they_are"),
+    ("parties", "parties_are_never_emptied"),
+    ("party_identities", "party_identities_stay"),
+    ("party_identities", "party_identities_are_never_emptied"),
+    ("consents", "consents_stay"),
+    ("consents", "consents_are_never_emptied"),
+    ("reveals", "reveals_keep_what_was_revealed"),
+    ("reveals", "reveals_are_never_emptied"),
     ("data_keys", "data_keys_stay"),
     ("data_keys", "data_keys_never_emptied"),
     ("log_tiles", "log_tiles_grow"),
