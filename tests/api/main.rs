@@ -6,11 +6,13 @@
 mod architecture;
 mod bad_input;
 mod bodies;
+mod break_glass;
 mod cases;
 mod cast;
 mod catalogue;
 mod complaints;
 mod concurrency;
+mod conflicts;
 mod fixtures;
 mod harness;
 mod idempotency;
