@@ -10,14 +10,12 @@ create table units (
     name text not null constraint units_name_given check (name <> ''),
     country text constraint units_country_code check (country ~ '^[A-Z]{2}$'),
     parent_id uuid constraint units_parent_fkey references units constraint units_parent_another check (parent_id <> id),
-    commander_id uuid,
     created_at timestamptz not null,
     version integer not null default 1,
     salt uuid not null default gen_random_uuid()
 );
 create unique index units_name_key on units (lower(name), coalesce(country, ''));
 create index units_of_parent on units (parent_id) where parent_id is not null;
-create index units_of_commander on units (commander_id) where commander_id is not null;
 create index units_by_time on units (created_at desc, id desc);
 comment on table units is 'Units and what they belong to: the chain of command.';
 comment on column units.salt is 'Random: makes the digest of this row tell nothing of what it holds.';
@@ -42,7 +40,8 @@ create table personnel (
 create unique index personnel_number_key on personnel (number_mark) where left_at is null;
 create index personnel_of_unit on personnel (unit_id) where unit_id is not null;
 create index personnel_by_time on personnel (created_at desc, id desc);
-alter table units add constraint units_commander_fkey foreign key (commander_id) references personnel;
+alter table units add column commander_id uuid constraint units_commander_fkey references personnel;
+create index units_of_commander on units (commander_id) where commander_id is not null;
 comment on table personnel is 'Who serves or served in the mission, with an account or without. Belongs to no matter.';
 comment on column personnel.name is 'Sealed with the register''s own key.';
 comment on column personnel.service_number is 'Sealed with the register''s own key.';
@@ -116,7 +115,7 @@ select remember('walls', 'user_id || ''/'' || matter_id', 'matter_id::text');
 
 create table wall_liftings (
     id uuid constraint wall_liftings_pkey primary key,
-    user_id uuid not null,
+    user_id uuid not null constraint wall_liftings_user_fkey references users,
     matter_id uuid not null,
     reason bytea not null,
     proposed_by uuid not null constraint wall_liftings_proposed_by_fkey references users,
@@ -127,7 +126,6 @@ create table wall_liftings (
     voided_at timestamptz,
     version integer not null default 1,
     salt uuid not null default gen_random_uuid(),
-    constraint wall_liftings_wall_fkey foreign key (user_id, matter_id) references walls (user_id, matter_id),
     constraint wall_liftings_second_person check (confirmed_by <> proposed_by),
     constraint wall_liftings_not_oneself check (user_id <> proposed_by and user_id <> confirmed_by),
     constraint wall_liftings_confirmed_whole check (num_nonnulls(confirmed_by, confirmed_at, confirm_reason) in (0, 3))
