@@ -31,6 +31,7 @@ enum Kind {
     Complaint,
     Deadline,
     Proposal,
+    Reveal,
 }
 
 /// The kind of thing that an operation is about, if it is about a matter; lists are looked at by themselves.
@@ -40,6 +41,7 @@ fn kind_of(operation: &Operation) -> Option<Kind> {
         ("/v1/complaints/{id}", Kind::Complaint),
         ("/v1/deadlines/{id}", Kind::Deadline),
         ("/v1/proposals/{id}", Kind::Proposal),
+        ("/v1/reveals/{id}", Kind::Reveal),
     ];
     let found =
         kinds.into_iter().find(|(prefix, _)| operation.path.starts_with(prefix)).map(|(_, kind)| kind);
@@ -51,7 +53,8 @@ fn kind_of(operation: &Operation) -> Option<Kind> {
     found
 }
 
-const LISTS: [&str; 4] = ["list_complaints", "list_cases", "list_deadlines", "list_proposals"];
+const LISTS: [&str; 5] =
+    ["list_complaints", "list_cases", "list_deadlines", "list_proposals", "list_reveals"];
 
 /// A body that is good for an operation.
 fn body(operation: &Operation, stage: &Stage<'_>) -> Option<Value> {
@@ -68,7 +71,12 @@ fn body(operation: &Operation, stage: &Stage<'_>) -> Option<Value> {
         "assess_complaint" => {
             json!({"decision": "open_case", "category": "sexual_exploitation_abuse", "reason": reason})
         }
-        "decide_proposal" => json!({"approve": true, "reason": reason}),
+        "decide_proposal" | "decide_reveal" => json!({"approve": true, "reason": reason}),
+        "add_party" => json!({"role": "witness"}),
+        "change_party" => json!({"sex": "f"}),
+        "reveal_party" | "reveal_party_of_complaint" => json!({"purpose": "record", "reason": reason}),
+        "write_consent" => json!({"purpose": "record", "granted": "no", "how": "verbal"}),
+        "withdraw_consent" => json!({}),
         "acknowledge_complaint" | "resume_deadline" => json!({}),
         "recuse_from_case" | "pause_deadline" => json!({"reason": reason}),
         other => panic!("say what a good body of {other} is"),
@@ -77,7 +85,12 @@ fn body(operation: &Operation, stage: &Stage<'_>) -> Option<Value> {
 
 impl Try {
     fn of(operation: &Operation, stage: &Stage<'_>, id: &str, version: Option<i64>) -> Self {
-        let path = operation.path.replace("{id}", id).replace("{user_id}", &stage.colleague.id.to_string());
+        let path = operation
+            .path
+            .replace("{id}", id)
+            .replace("{user_id}", &stage.colleague.id.to_string())
+            .replace("{party}", &stage.party)
+            .replace("{consent}", &stage.consent);
         Self { method: operation.verb(), path, version, body: body(operation, stage) }
     }
 
@@ -276,12 +289,13 @@ async fn p3_what_is_hidden_answers_like_what_does_not_exist() {
 async fn lists(stage: &Stage<'_>, player: &Player<'_>) -> Vec<(String, Answer)> {
     let me = player.id;
     let mut paths: Vec<String> =
-        ["/v1/complaints", "/v1/cases", "/v1/deadlines", "/v1/proposals"].map(str::to_owned).to_vec();
+        ["/v1/complaints", "/v1/cases", "/v1/deadlines", "/v1/proposals", "/v1/reveals"].map(str::to_owned).to_vec();
     for filter in [
         "complaints?category=sexual_exploitation_abuse&channel=web_form",
         "complaints?status=in_case",
         "deadlines?open=true&name=feedback",
         "proposals?waiting=true",
+        "reveals?waiting=true",
         "cases?stage=action_pending&category=sexual_exploitation_abuse",
         "cases?country=KE",
     ] {
@@ -392,7 +406,20 @@ async fn p3_whoever_does_not_say_who_acts_sees_nothing_and_adds_nothing() {
     let (_, walled) =
         stage.players.iter().find(|(r, p)| *r == Relation::Walled && p.role == Role::TriageOfficer).unwrap();
     for table in
-        ["assignments", "case_duties", "deadline_pauses", "allegations", "notes", "messages", "proposals"]
+        [
+            "assignments",
+            "case_duties",
+            "deadline_pauses",
+            "allegations",
+            "notes",
+            "messages",
+            "proposals",
+            "parties",
+            "party_identities",
+            "party_marks",
+            "consents",
+            "reveals",
+        ]
     {
         stage.act(&mut server, walled).await;
         let refused = stage.added(&mut server, table, Some(walled.id)).await.unwrap_err();
@@ -544,6 +571,9 @@ async fn p2_p3_the_role_of_the_server_owns_nothing_and_removes_nothing() {
         "walls",
         "allegations",
         "case_duties",
+        "party_identities",
+        "party_marks",
+        "consents",
         "log_places",
         "log_cosignatures",
         "__diesel_schema_migrations",
