@@ -193,7 +193,7 @@ async fn a_row_becomes_a_complaint_what_was_said_in_it_and_a_case() {
     );
     assert_eq!(
         desk.app.count("select from audit_entries where actor_kind = 'system' and actor = 'import'").await,
-        5 + 2
+        5 + 3
     );
     assert!(
         desk.app.count("select from deadlines where due_at > '2026-03-02'").await > 0,
