@@ -215,6 +215,7 @@ grant update (matter_id, sex, age_band, child, country, identified, discreet, up
 grant update (decided_by, decided_at, approved, decision_reason, valid_until, version) on reveals to temwen_server;
 
 select remember('parties', 'id::text', 'coalesce(case_id, complaint_id)::text');
-select remember('party_identities', 'id::text', 'party_id::text');
+-- Many come at once with an import: each goes to an entry about its own matter.
+select remember('party_identities', 'id::text', 'coalesce((select coalesce(p.case_id, p.complaint_id) from parties p where p.id = party_id), party_id)::text');
 select remember('consents', 'id::text', 'party_id::text');
 select remember('reveals', 'id::text', 'party_id::text');

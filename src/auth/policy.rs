@@ -71,11 +71,6 @@ pub enum Action {
     KeepConsents,
     /// See who asked to be told who somebody is.
     ReadReveals,
-    /// Read by what another register called those accused.
-    ReadSubjectReferences {
-        /// Whether the matter concerns sexual exploitation or abuse, or a child.
-        psea: bool,
-    },
     /// Read and verify the audit record itself.
     Audit,
     /// See who serves where.
@@ -208,11 +203,6 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
             roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator, VictimSupport])
         }
         A::ReadReveals => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
-        A::ReadSubjectReferences { psea } => {
-            (roles.has(TriageOfficer) && !psea)
-                || (roles.has(PseaCoordinator) && psea)
-                || roles.any(&[Investigator, OhchrMonitor, LegalLiaison])
-        }
         A::RunTheRegister => false,
     }
 }

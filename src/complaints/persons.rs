@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::particulars::{Contact as GivenContact, Identities, Particulars};
 use super::submission::Submission;
+use super::{lock, persons_store as store, said_in};
+use crate::audit::{Event, What};
 use crate::coa::Policy;
-use crate::db::Caller;
-use crate::error::Result;
+use crate::db::{Caller, Tx};
+use crate::error::{Error, Kind, Result};
 use crate::parties::identity::{Contact, Identity, SafeContact};
 use crate::parties::{self, Belongs, NewConsent, NewParty, PartyRole, Prepared};
 use crate::temwen::Temwen;
@@ -46,17 +48,6 @@ fn place(index: usize) -> i32 {
 
 /// All of them: whoever complains, victims, those accused, witnesses; each in the order of what was said.
 fn of(said: &Particulars, names: &Identities, policy: &Policy) -> Vec<(PartyId, NewParty)> {
-    let nobody = |role| NewParty {
-        role,
-        position: 1,
-        speaks: false,
-        sex: None,
-        age_band: None,
-        child: false,
-        country: None,
-        identity: Identity::default(),
-        consents: Vec::new(),
-    };
     let consents: Vec<NewConsent> = said
         .consents
         .iter()
@@ -71,7 +62,7 @@ fn of(said: &Particulars, names: &Identities, policy: &Policy) -> Vec<(PartyId, 
             ..Identity::default()
         },
         consents: consents.clone(),
-        ..nobody(PartyRole::Complainant)
+        ..NewParty::nobody(PartyRole::Complainant)
     }];
     // Whoever reports what was done to themself speaks for the victim too: they are one person.
     let same = said.relation.as_deref() == Some(VICTIM) && said.victims.len() == 1;
@@ -86,7 +77,7 @@ fn of(said: &Particulars, names: &Identities, policy: &Policy) -> Vec<(PartyId, 
                 .is_child(victim.age_band.as_deref(), victim.vulnerabilities.iter().map(String::as_str)),
             identity: Identity { name, ..Identity::default() },
             consents: if same { consents.clone() } else { Vec::new() },
-            ..nobody(PartyRole::Victim)
+            ..NewParty::nobody(PartyRole::Victim)
         });
     }
     for (index, subject) in said.subjects.iter().enumerate() {
@@ -102,7 +93,7 @@ fn of(said: &Particulars, names: &Identities, policy: &Policy) -> Vec<(PartyId, 
                 description: subject.description.clone(),
                 contact: None,
             },
-            ..nobody(PartyRole::Subject)
+            ..NewParty::nobody(PartyRole::Subject)
         });
     }
     for (index, witness) in said.witnesses.iter().enumerate() {
@@ -110,8 +101,44 @@ fn of(said: &Particulars, names: &Identities, policy: &Policy) -> Vec<(PartyId, 
         persons.push(NewParty {
             position: place(index),
             identity: Identity { name, description: witness.description.clone(), ..Identity::default() },
-            ..nobody(PartyRole::Witness)
+            ..NewParty::nobody(PartyRole::Witness)
         });
     }
     persons.into_iter().map(|person| (PartyId::new(), person)).collect()
+}
+
+/// How many complaints one transaction takes over.
+const BATCH: i64 = 50;
+
+/// Gives the persons of complaints that were handed in before persons had a table of their own their pseudonyms; how many
+/// complaints. What was said stays as it was.
+pub async fn take_over(temwen: &Temwen) -> Result<usize> {
+    let caller = Caller::system("complaints.take_over_persons");
+    let work = async |tx: &mut Tx| {
+        let ids = store::without(tx, BATCH).await?;
+        let mut done = 0;
+        for id in &ids {
+            let Some(said) = said_in(tx, *id).await? else { continue };
+            let particulars: Particulars = serde_json::from_str(&said.particulars).map_err(Error::internal)?;
+            let names: Option<Identities> =
+                said.identities.map(|json| serde_json::from_str(&json)).transpose().map_err(Error::internal)?;
+            let complaint = lock(tx, *id).await?;
+            let persons = of(&particulars, &names.unwrap_or_default(), &temwen.policy);
+            let key = tx.data_key(id.uuid()).await?;
+            let belongs = Belongs::Complaint(*id);
+            let at = complaint.received_at;
+            let prepared = parties::prepare(&persons, belongs, &key, &temwen.register, None, at)?;
+            tx.ask(async |conn| parties::insert(conn, &prepared).await).await?;
+            parties::follow_matter(tx, *id, complaint.matter_id).await?;
+            let count = i64::try_from(persons.len()).unwrap_or(i64::MAX);
+            tx.record(Event::complaint(What::PartyAdded, *id, complaint.matter_id).with("count", count));
+            done += 1;
+        }
+        // Nothing happened, so nothing is to be recorded: undone, rather than committed.
+        if done == 0 { Err(Error::not_found()) } else { Ok(done) }
+    };
+    match temwen.db.write(&caller, "complaints.take_over_persons", work).await {
+        Err(error) if error.kind() == Kind::NotFound => Ok(0),
+        done => done,
+    }
 }

@@ -33,8 +33,8 @@ use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, PartyId, UserId, text_enum};
 use crate::vault::DataKey;
 
-pub(crate) use self::seal::{Belongs, NewConsent, NewParty, Prepared, prepare};
-pub(crate) use self::store::{contact_rules, follow_matter, insert, of_complaint};
+pub(crate) use self::seal::{Belongs, NewConsent, NewParty, Prepared, known_as, prepare};
+pub(crate) use self::store::{contact_rules, follow_matter, insert, of_complaint, pseudonyms};
 
 text_enum! {
     /// The part that a person has in a matter.

@@ -37,6 +37,23 @@ pub(crate) struct NewParty {
     pub(crate) consents: Vec<NewConsent>,
 }
 
+impl NewParty {
+    /// Somebody of whom nothing is known but their part.
+    pub(crate) fn nobody(role: PartyRole) -> Self {
+        Self {
+            role,
+            position: 1,
+            speaks: false,
+            sex: None,
+            age_band: None,
+            child: false,
+            country: None,
+            identity: Identity::default(),
+            consents: Vec::new(),
+        }
+    }
+}
+
 /// What a person agreed to, or did not, as they handed a complaint in.
 #[derive(Debug, Clone)]
 pub(crate) struct NewConsent {
@@ -118,6 +135,13 @@ fn place(row: Uuid) -> Place {
 fn sealed(key: &DataKey, row: Uuid, identity: &Identity) -> Result<Vec<u8>> {
     let plain = zeroize::Zeroizing::new(serde_json::to_vec(identity).map_err(Error::internal)?);
     Ok(key.seal(place(row), &plain)?)
+}
+
+/// The id of whoever another register accuses under a number, in a case that was taken over: the same number in the same case is
+/// the same person.
+pub(crate) fn known_as(register: &DataKey, case: CaseId, number: &str) -> PartyId {
+    let mark = register.mark("imported subject", &[case.uuid().as_bytes(), number.as_bytes()]);
+    PartyId::from(Uuid::new_v8(mark.first_chunk().copied().unwrap_or_default()))
 }
 
 /// What somebody is known again by.

@@ -29,7 +29,8 @@ impl Text for Insert {
              e.country, e.identified, e.discreet, by, at, at \
          from given, unnest(ids, offered, roles, positions, speaking, sexes, bands, children, countries, identified, discreet) \
              as e (id, offered, role, position, speaks, sex, band, child, country, identified, discreet) \
-         where complaint is null or exists (select from complaints c where c.id = complaint)";
+         where complaint is null or exists (select from complaints c where c.id = complaint) \
+         on conflict (id) do nothing";
     type Row = ();
 }
 
@@ -40,11 +41,11 @@ impl Text for InsertDetails {
     const SQL: &'static str = ", told as ( \
              insert into party_identities (id, party_id, version, identity, by_user, at) \
              select e.id, e.party, 1, e.identity, by, at from given, unnest(identity_ids, identity_parties, identities) as e (id, party, identity) \
-             where exists (select from parties p where p.id = e.party)), \
+             where exists (select from parties p where p.id = e.party) on conflict (party_id, version) do nothing), \
          known as ( \
              insert into party_marks (party_id, mark) \
              select e.party, e.mark from given, unnest(mark_parties, marks) as e (party, mark) \
-             where exists (select from parties p where p.id = e.party)) \
+             where exists (select from parties p where p.id = e.party) on conflict (party_id, mark) do nothing) \
          insert into consents (id, party_id, purpose, answer, given_by, how, at, recorded_by) \
          select e.id, e.party, e.purpose, e.answer, given_by, how, at, by \
          from given, unnest(consent_ids, consent_parties, purposes, answers) as e (id, party, purpose, answer) \
@@ -231,6 +232,18 @@ pub(crate) async fn of_complaint(
         .order((parties::added_at, parties::id))
         .limit(500)
         .select(Party::as_select())
+        .load(&mut conn)
+        .await
+}
+
+/// By which pseudonyms these persons are called; those whom whoever acts may know of.
+pub(crate) async fn pseudonyms(
+    mut conn: &AsyncPgConnection,
+    ids: &[PartyId],
+) -> QueryResult<Vec<(PartyId, String)>> {
+    parties::table
+        .filter(parties::id.eq_any(ids))
+        .select((parties::id, parties::pseudonym))
         .load(&mut conn)
         .await
 }

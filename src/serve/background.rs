@@ -15,6 +15,7 @@ use super::signals::Stop;
 use crate::audit::{Event, What};
 use crate::cases::people;
 use crate::commands::opened::blocking;
+use crate::complaints::persons;
 use crate::db::embedded::PrivatePostgres;
 use crate::db::{Caller, Tx, first_answers};
 use crate::deadlines;
@@ -91,6 +92,8 @@ pub(super) fn start(
         async move { personnel::follow_up(&temwen).await }
     }));
     let of = temwen.clone();
+    all.push(until_stop(stop, async move { take_over_persons(&of).await }));
+    let of = temwen.clone();
     all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {
         let temwen = of.clone();
         async move { forget(&temwen).await }
@@ -152,6 +155,21 @@ where
             }
         }
     })
+}
+
+/// Takes over the persons of complaints of before they had a table of their own, until none is left.
+async fn take_over_persons(temwen: &Temwen) {
+    loop {
+        match persons::take_over(temwen).await {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => {
+                let error: &(dyn StdError + 'static) = &error;
+                tracing::warn!(error, "persons were not taken over; it will be tried again");
+                sleep(EVERY_MINUTE).await;
+            }
+        }
+    }
 }
 
 /// Forgets first answers past their day; how many.

@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use temwen::auth::Role;
+use temwen::complaints::persons;
 
 use crate::fixtures::{case_from, grave_complaint, id, serious_complaint, submitted};
 use crate::harness::{Answer, Caller, TestApp};
@@ -678,4 +679,28 @@ async fn p4_whoever_asked_that_the_mission_is_not_named_reads_no_name_of_it() {
             }
         }
     }
+}
+
+#[actix_web::test]
+async fn p4_whoever_complained_before_there_were_pseudonyms_gets_one() {
+    let app = TestApp::start().await;
+    let receipt = submitted(&app, grave_complaint()).await;
+    let mut owner = app.owner().await;
+    let sql = "set session_replication_role = replica;
+        delete from party_marks; delete from party_identities; delete from consents; delete from parties;";
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut owner, sql).await.unwrap();
+    assert_eq!(persons::take_over(&app.temwen).await.unwrap(), 1);
+    assert_eq!(persons::take_over(&app.temwen).await.unwrap(), 0);
+    let coordinator = app.signed_in(Role::PseaCoordinator).await;
+    let path = format!("/v1/complaints/{}", id(&receipt));
+    let file = coordinator.get(&path).await.expect(200);
+    assert_eq!(file["withheld"], json!(["complainant", "victim", "subject"]));
+    for party in file["parties"].as_array().unwrap() {
+        let path = format!("{path}/parties/{}/reveal", party["pseudonym"].as_str().unwrap());
+        let told = coordinator.post(&path, json!({"purpose": "record", "reason": "To see."})).await.expect(200);
+        let name = told["identity"]["name"].as_str().unwrap();
+        assert!(NAMES.contains(&name), "{name}");
+    }
+    let marks = app.count("select 1 from party_marks").await;
+    assert!(marks >= 4, "{marks}");
 }

@@ -91,6 +91,18 @@ fn stage_and_step(role: Option<Role>) -> (&'static str, Value) {
     }
 }
 
+/// What a role asks to be told who somebody is for.
+fn asking(role: Option<Role>) -> Value {
+    let purpose = match role {
+        Some(Role::Investigator) => "investigate",
+        Some(Role::OhchrMonitor) => "share_with_ohchr",
+        Some(Role::VictimSupport) => "share_with_service_provider",
+        Some(Role::LegalLiaison | Role::NationalAuthority) => "share_with_state",
+        _ => "record",
+    };
+    json!({"purpose": purpose, "reason": "It is needed for the work."})
+}
+
 impl<'a> World<'a> {
     async fn new(app: &'a TestApp) -> Self {
         let mut owner = app.owner().await;
@@ -214,6 +226,16 @@ impl<'a> World<'a> {
                 self.app.reporter(&receipt).await
             }
         }
+    }
+
+    /// The victim of a case or a complaint, by pseudonym; with their version.
+    async fn victim(&mut self, of: &str) -> (String, i64) {
+        let sql = format!(
+            "select pseudonym as id, version from parties where role = 'victim' and (complaint_id = '{of}' or case_id = '{of}'
+                 or matter_id in (select matter_id from cases where id = '{of}')) order by added_at, id limit 1"
+        );
+        let found = rows(&mut self.owner, &sql).await.remove(0);
+        (id(&found).to_owned(), found["version"].as_i64().unwrap())
     }
 
     async fn proposal(&mut self, matter: &Matter) -> String {
@@ -350,6 +372,58 @@ impl<'a> World<'a> {
                     "read_timeline" => me.get(&at("/timeline")).await,
                     _ => me.get(&at("/deadlines")).await,
                 }
+            }
+
+            "list_parties"
+            | "read_party"
+            | "add_party"
+            | "change_party"
+            | "reveal_party"
+            | "list_consents"
+            | "write_consent"
+            | "withdraw_consent" => {
+                let it = self.known_case(who).await.case;
+                let (victim, version) = self.victim(&it).await;
+                let at = |rest: &str| format!("/v1/cases/{it}/parties{rest}");
+                let of = |rest: &str| at(&format!("/{victim}{rest}"));
+                let consent = json!({"purpose": "investigate", "granted": "no", "how": "verbal"});
+                match operation {
+                    "list_parties" => me.get(&at("")).await,
+                    "read_party" => me.get(&of("")).await,
+                    "add_party" => me.post(&at(""), json!({"role": "witness"})).await,
+                    "change_party" => {
+                        let request = me.request(Method::PATCH, &of(""));
+                        me.send(request.insert_header(("If-Match", format!("\"{version}\""))).set_json(json!({"sex": "f"})))
+                            .await
+                    }
+                    "reveal_party" => me.post(&of("/reveal"), asking(who.role())).await,
+                    "list_consents" => me.get(&of("/consents")).await,
+                    "write_consent" => me.post(&of("/consents"), consent).await,
+                    _ => {
+                        let yes = json!({"purpose": "record", "granted": "yes", "how": "verbal"});
+                        let given = self.maker.caller.post(&of("/consents"), yes).await.expect(201);
+                        me.post(&of(&format!("/consents/{}/withdrawal", id(&given))), json!({})).await
+                    }
+                }
+            }
+            "reveal_party_of_complaint" => {
+                let it = self.known_complaint(who).await.complaint;
+                let victim = self.victim(&it).await.0;
+                me.post(&format!("/v1/complaints/{it}/parties/{victim}/reveal"), asking(who.role())).await
+            }
+            "list_reveals" => me.get("/v1/reveals").await,
+            "decide_reveal" => {
+                let it = self.known_case(who).await.case;
+                let victim = self.victim(&it).await.0;
+                let path = format!("/v1/cases/{it}/parties/{victim}/reveal");
+                let asker = self.players[&Role::Investigator].caller.clone();
+                let waits = asker.post(&path, asking(Some(Role::Investigator))).await.expect(202);
+                let body = json!({"approve": true, "reason": "I agree."});
+                me.post_seen(&format!("/v1/reveals/{}/decision", id(&waits)), 1, body).await
+            }
+            "list_own_consents" => me.get("/v1/reporter/consents").await,
+            "say_consent" => {
+                me.post("/v1/reporter/consents", json!({"purpose": "record", "granted": true})).await
             }
 
             "list_deadlines" => me.get("/v1/deadlines").await,
@@ -669,7 +743,15 @@ async fn docs_permissions_md_says_who_may_do_what() {
     // Those with a narrow part in the whole: exactly this, and a new permission has to be written down here.
     let narrow = [
         (Role::Integration, BTreeSet::from(["submit_complaint", "list_complaints", "read_complaint"])),
-        (Role::FocalPoint, BTreeSet::from(["submit_complaint", "list_complaints", "read_complaint"])),
+        (
+            Role::FocalPoint,
+            BTreeSet::from([
+                "submit_complaint",
+                "list_complaints",
+                "read_complaint",
+                "reveal_party_of_complaint",
+            ]),
+        ),
         (
             Role::IntakeOfficer,
             BTreeSet::from([
@@ -686,6 +768,12 @@ async fn docs_permissions_md_says_who_may_do_what() {
             Role::VictimSupport,
             BTreeSet::from([
                 "submit_complaint",
+                "list_parties",
+                "read_party",
+                "reveal_party",
+                "list_consents",
+                "write_consent",
+                "withdraw_consent",
                 "list_cases",
                 "read_case",
                 "recuse_from_case",
@@ -697,6 +785,9 @@ async fn docs_permissions_md_says_who_may_do_what() {
         (
             Role::NationalAuthority,
             BTreeSet::from([
+                "list_parties",
+                "read_party",
+                "reveal_party",
                 "list_cases",
                 "read_case",
                 "advance_case",
@@ -718,6 +809,8 @@ async fn docs_permissions_md_says_who_may_do_what() {
         (
             Role::PanelMember,
             BTreeSet::from([
+                "list_parties",
+                "read_party",
                 "list_deadlines",
                 "list_case_deadlines",
                 "submit_complaint",
@@ -769,21 +862,21 @@ async fn nobody_reads_more_of_a_matter_than_their_work_needs() {
         ];
         assert_eq!(sees_complaints, expected.contains(&role), "{role:?}");
     }
-    // Names in the PSEA lane: its coordinator, and whoever took the complaint in. Those who find out about subjects, theirs.
-    for (role, expected) in [
-        (Role::PseaCoordinator, secrets.to_vec()),
-        (Role::FocalPoint, secrets.to_vec()),
-        (Role::IntakeOfficer, vec!["nourriture"]),
-        (Role::TriageOfficer, vec!["nourriture"]),
-        (Role::Integration, vec!["nourriture"]),
-        (Role::OhchrMonitor, vec!["nourriture", "John Sample", "KE-1042"]),
-        (Role::Investigator, vec!["nourriture", "John Sample", "KE-1042"]),
-        (Role::LegalLiaison, vec!["nourriture", "John Sample", "KE-1042"]),
+    // Nor does a complaint, but for its words: who somebody is comes by a reveal alone.
+    for role in [
+        Role::PseaCoordinator,
+        Role::FocalPoint,
+        Role::IntakeOfficer,
+        Role::TriageOfficer,
+        Role::Integration,
+        Role::OhchrMonitor,
+        Role::Investigator,
+        Role::LegalLiaison,
     ] {
         let complaint = world.known_complaint(Who::Officer(role)).await.complaint;
         let answer = world.players[&role].caller.get(&format!("/v1/complaints/{complaint}")).await;
         assert_eq!(answer.status, 200, "{role:?}");
-        assert_eq!(held(&answer), expected, "{role:?}");
+        assert_eq!(held(&answer), ["nourriture"], "{role:?}");
     }
     // Intake hears of no case and no outcome, even of what it took in itself.
     let own = world.complaint(Some(Role::IntakeOfficer)).await.complaint;
@@ -829,7 +922,9 @@ async fn a_wrong_method_gets_405_with_the_right_ones() {
             methods.iter().filter(|(pattern, _)| fits(pattern, path)).flat_map(|(_, all)| all).collect();
         let path = path
             .replace("{id}", &Uuid::now_v7().to_string())
-            .replace("{user_id}", &Uuid::now_v7().to_string());
+            .replace("{user_id}", &Uuid::now_v7().to_string())
+            .replace("{party}", "V-000000")
+            .replace("{consent}", &Uuid::now_v7().to_string());
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             if there.iter().any(|each| *each == method.as_str()) {
                 continue;

@@ -31,6 +31,7 @@ enum Kind {
     Complaint,
     Deadline,
     Proposal,
+    Reveal,
     Glance,
 }
 
@@ -41,6 +42,7 @@ fn kind_of(operation: &Operation) -> Option<Kind> {
         ("/v1/complaints/{id}", Kind::Complaint),
         ("/v1/deadlines/{id}", Kind::Deadline),
         ("/v1/proposals/{id}", Kind::Proposal),
+        ("/v1/reveals/{id}", Kind::Reveal),
         ("/v1/break-glass/{id}", Kind::Glance),
     ];
     let found =
@@ -54,8 +56,8 @@ fn kind_of(operation: &Operation) -> Option<Kind> {
     found
 }
 
-const LISTS: [&str; 5] =
-    ["list_complaints", "list_cases", "list_deadlines", "list_proposals", "list_glances"];
+const LISTS: [&str; 6] =
+    ["list_complaints", "list_cases", "list_deadlines", "list_proposals", "list_reveals", "list_glances"];
 
 /// A body that is good for an operation.
 fn body(operation: &Operation, stage: &Stage<'_>) -> Option<Value> {
@@ -72,7 +74,12 @@ fn body(operation: &Operation, stage: &Stage<'_>) -> Option<Value> {
         "assess_complaint" => {
             json!({"decision": "open_case", "category": "sexual_exploitation_abuse", "reason": reason})
         }
-        "decide_proposal" | "decide_glance" => json!({"approve": true, "reason": reason}),
+        "decide_proposal" | "decide_reveal" | "decide_glance" => json!({"approve": true, "reason": reason}),
+        "add_party" => json!({"role": "witness"}),
+        "change_party" => json!({"sex": "f"}),
+        "reveal_party" | "reveal_party_of_complaint" => json!({"purpose": "record", "reason": reason}),
+        "write_consent" => json!({"purpose": "record", "granted": "no", "how": "verbal"}),
+        "withdraw_consent" => json!({}),
         "acknowledge_complaint" | "resume_deadline" => json!({}),
         "recuse_from_case" | "pause_deadline" | "lift_wall" => json!({"reason": reason}),
         other => panic!("say what a good body of {other} is"),
@@ -81,7 +88,12 @@ fn body(operation: &Operation, stage: &Stage<'_>) -> Option<Value> {
 
 impl Try {
     fn of(operation: &Operation, stage: &Stage<'_>, id: &str, version: Option<i64>) -> Self {
-        let path = operation.path.replace("{id}", id).replace("{user_id}", &stage.colleague.id.to_string());
+        let path = operation
+            .path
+            .replace("{id}", id)
+            .replace("{user_id}", &stage.colleague.id.to_string())
+            .replace("{party}", &stage.party)
+            .replace("{consent}", &stage.consent);
         Self { method: operation.verb(), path, version, body: body(operation, stage) }
     }
 
@@ -280,12 +292,15 @@ async fn p3_what_is_hidden_answers_like_what_does_not_exist() {
 async fn lists(stage: &Stage<'_>, player: &Player<'_>) -> Vec<(String, Answer)> {
     let me = player.id;
     let mut paths: Vec<String> =
-        ["/v1/complaints", "/v1/cases", "/v1/deadlines", "/v1/proposals", "/v1/break-glass"].map(str::to_owned).to_vec();
+        ["complaints", "cases", "deadlines", "proposals", "reveals", "break-glass"]
+            .map(|list| format!("/v1/{list}"))
+            .to_vec();
     for filter in [
         "complaints?category=sexual_exploitation_abuse&channel=web_form",
         "complaints?status=in_case",
         "deadlines?open=true&name=feedback",
         "proposals?waiting=true",
+        "reveals?waiting=true",
         "cases?stage=action_pending&category=sexual_exploitation_abuse",
         "cases?country=KE",
     ] {
@@ -398,7 +413,20 @@ async fn p3_whoever_does_not_say_who_acts_sees_nothing_and_adds_nothing() {
     let (_, walled) =
         stage.players.iter().find(|(r, p)| *r == Relation::Walled && p.role == Role::TriageOfficer).unwrap();
     for table in
-        ["assignments", "case_duties", "deadline_pauses", "allegations", "notes", "messages", "proposals"]
+        [
+            "assignments",
+            "case_duties",
+            "deadline_pauses",
+            "allegations",
+            "notes",
+            "messages",
+            "proposals",
+            "parties",
+            "party_identities",
+            "party_marks",
+            "consents",
+            "reveals",
+        ]
     {
         stage.act(&mut server, walled).await;
         let refused = stage.added(&mut server, table, Some(walled.id)).await.unwrap_err();
@@ -550,6 +578,9 @@ async fn p2_p3_the_role_of_the_server_owns_nothing_and_removes_nothing() {
         "walls",
         "allegations",
         "case_duties",
+        "party_identities",
+        "party_marks",
+        "consents",
         "log_places",
         "log_cosignatures",
         "__diesel_schema_migrations",

@@ -99,14 +99,17 @@ pub struct Stage<'a> {
     pub colleague: Player<'a>,
     pub first_answers: Vec<FirstAnswer>,
     pub tables: Vec<String>,
-    targets: [Vec<Target>; 5],
+    /// The victim of the case, and a word of their consent.
+    pub party: String,
+    pub consent: String,
+    targets: [Vec<Target>; 6],
     rows: Vec<Rows>,
     /// A row of each table, of the case or of its complaints.
     samples: BTreeMap<String, Value>,
     app: &'a TestApp,
 }
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 21] = [
     "cases",
     "complaints",
     "submissions",
@@ -123,6 +126,11 @@ const TABLES: [&str; 16] = [
     "notes",
     "messages",
     "proposals",
+    "parties",
+    "party_identities",
+    "party_marks",
+    "consents",
+    "reveals",
 ];
 
 /// Who may know of what, as the field says it; written down here a second time, apart from the policy page.
@@ -163,6 +171,11 @@ pub fn changes(player: &Player<'_>) -> Vec<(&'static str, String)> {
         ("deadlines", "escalation = 7".to_owned()),
         ("deadline_pauses", format!("resumed_at = now(), resumed_by = '{me}'")),
         ("proposals", format!("decided_by = '{me}', decided_at = now(), approved = false")),
+        ("parties", "sex = 'f'".to_owned()),
+        (
+            "reveals",
+            format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = '\\x00'"),
+        ),
         ("glances", format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = 'x'")),
         ("wall_liftings", format!("confirmed_by = '{me}', confirmed_at = now(), confirm_reason = 'x'")),
     ]
@@ -255,6 +268,28 @@ impl<'a> Stage<'a> {
                 .await;
         let pause = json!({"reason": "A hearing."});
         triage.caller.post_seen(&format!("/v1/deadlines/{deadline}/pause"), 1, pause).await.expect(200);
+
+        // Who is in it, by pseudonym; what they agreed to; and two who asked who they are.
+        let victim_of = |thing: &str| {
+            format!(
+                "select pseudonym as id from parties where role = 'victim' and complaint_id = '{thing}' limit 1"
+            )
+        };
+        let party = one(&mut owner, victim_of(first)).await;
+        let new_party = one(&mut owner, victim_of(new)).await;
+        let no = json!({"purpose": "share_with_state", "granted": "no", "how": "verbal"});
+        let consent =
+            triage.caller.post(&at_case(&format!("/parties/{party}/consents")), no).await.expect(201);
+        let consent = id(&consent).to_owned();
+        let coordinator = enlist(app, &mut owner, Role::PseaCoordinator, rights(Role::PseaCoordinator)).await;
+        let ask = json!({"purpose": "investigate", "reason": "To hear them."});
+        let reveal =
+            colleague.caller.post(&at_case(&format!("/parties/{party}/reveal")), ask.clone()).await.expect(202);
+        let new_reveal = coordinator
+            .caller
+            .post(&format!("/v1/complaints/{new}/parties/{new_party}/reveal"), ask)
+            .await
+            .expect(202);
 
         // Who works on it, or did.
         let works = |player: &Player<'_>| {
@@ -357,7 +392,7 @@ impl<'a> Stage<'a> {
         // What is to be hidden.
         let matter = one(&mut owner, format!("select matter_id as id from cases where id = '{case}'")).await;
         assert_eq!(matter, first, "a matter has the id of its first complaint");
-        let mut targets = [const { Vec::new() }; 5];
+        let mut targets = [const { Vec::new() }; 6];
         let version = async |owner: &mut AsyncPgConnection, table: &str, id: &str| {
             rows(owner, &format!("select version from {table} where id = '{id}'")).await[0]["version"]
                 .as_i64()
@@ -394,15 +429,31 @@ impl<'a> Stage<'a> {
             ),
             (2, "deadlines", "the new complaint's deadline", Of::New, format!("complaint_id = '{new}'")),
             (3, "proposals", "the case's proposal", Of::Case, format!("case_id = '{case}'")),
-            (4, "glances", "the wish to glance", Of::Case, format!("case_id = '{case}'")),
+            (5, "glances", "the wish to glance", Of::Case, format!("case_id = '{case}'")),
             (3, "proposals", "the new complaint's proposal", Of::New, format!("complaint_id = '{new}'")),
         ] {
             let it =
                 one(&mut owner, format!("select id from {table} where {which} order by id limit 1")).await;
             let version = version(&mut owner, table, &it).await;
-            let list = ["", "", "/v1/deadlines", "/v1/proposals", "/v1/break-glass"][kind];
+            let list = ["", "", "/v1/deadlines", "/v1/proposals", "/v1/reveals", "/v1/break-glass"][kind];
             targets[kind].push(Target { name, of, id: it.clone(), version, marks: vec![it], list });
         }
+
+        for (name, of, reveal) in [
+            ("the case's reveal", Of::Case, &reveal),
+            ("the new complaint's reveal", Of::New, &new_reveal),
+        ] {
+            let it = id(reveal).to_owned();
+            targets[4].push(Target { name, of, id: it.clone(), version: 1, marks: vec![it], list: "/v1/reveals" });
+        }
+
+        let mut persons = Vec::new();
+        for which in [format!("matter_id = '{matter}'"), format!("complaint_id = '{new}'")] {
+            let found = rows(&mut owner, &format!("select id from parties where {which}")).await;
+            let ids: Vec<String> = found.iter().map(|row| format!("'{}'", id(row))).collect();
+            persons.push(format!("({})", ids.join(", ")));
+        }
+        let (of_case, of_new) = (&persons[0], &persons[1]);
 
         let mut hidden = Vec::new();
         let both = format!("('{first}', '{joined}')");
@@ -420,6 +471,15 @@ impl<'a> Stage<'a> {
             ("glances", Of::Case, format!("matter_id = '{matter}'")),
             ("audit_entries", Of::Case, format!("object_id = '{case}'")),
             ("idempotency_keys", Of::Case, format!("matter_id = '{matter}'")),
+            ("parties", Of::Case, format!("id in {of_case}")),
+            ("party_identities", Of::Case, format!("party_id in {of_case}")),
+            ("party_marks", Of::Case, format!("party_id in {of_case}")),
+            ("consents", Of::Case, format!("party_id in {of_case}")),
+            ("reveals", Of::Case, format!("party_id in {of_case}")),
+            ("parties", Of::New, format!("id in {of_new}")),
+            ("party_identities", Of::New, format!("party_id in {of_new}")),
+            ("party_marks", Of::New, format!("party_id in {of_new}")),
+            ("reveals", Of::New, format!("party_id in {of_new}")),
             ("complaints", Of::Joined, format!("id in {both}")),
             ("submissions", Of::Joined, format!("complaint_id in {both}")),
             ("messages", Of::Joined, format!("complaint_id in {both}")),
@@ -453,7 +513,7 @@ impl<'a> Stage<'a> {
             );
         }
         let tables = TABLES.map(str::to_owned).to_vec();
-        Self { players, spare, colleague, first_answers, tables, targets, rows: hidden, samples, app }
+        Self { players, spare, colleague, first_answers, tables, party, consent, targets, rows: hidden, samples, app }
     }
 
     /// Begins a transaction as the service begins it for `player`; whether they may act at all.
@@ -508,7 +568,16 @@ impl<'a> Stage<'a> {
             fields.insert("id".to_owned(), json!(Uuid::now_v7()));
         }
         if let Some(me) = me {
-            for name in ["author_id", "assigned_by", "proposed_by", "paused_by", "user_id"] {
+            for name in [
+                "author_id",
+                "assigned_by",
+                "proposed_by",
+                "paused_by",
+                "user_id",
+                "by_user",
+                "recorded_by",
+                "asked_by",
+            ] {
                 if fields.contains_key(name) {
                     fields.insert(name.to_owned(), json!(me));
                 }
