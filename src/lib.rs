@@ -22,6 +22,8 @@ pub mod http;
 pub mod import;
 pub mod log;
 pub mod outside;
+pub mod parties;
+pub mod personnel;
 pub mod progress;
 pub mod retention;
 pub mod serve;

@@ -136,6 +136,18 @@ typed_id! {
     HoldId,
     /// An erasure that is proposed, or was carried out.
     ErasureId,
+    /// Somebody who serves or served in the mission.
+    PersonId,
+    /// A unit of the mission.
+    UnitId,
+    /// Somebody's leave to read a case for a while.
+    GlanceId,
+    /// A person of a matter.
+    PartyId,
+    /// What a person agreed to, or did not.
+    ConsentId,
+    /// Somebody being told, or asking to be told, who a person is.
+    RevealId,
 }
 
 /// One fault, and where in the body it is (an RFC 6901 pointer).

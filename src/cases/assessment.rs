@@ -16,6 +16,8 @@ use crate::complaints::{self, Complaint, Status};
 use crate::db::Tx;
 use crate::deadlines::{self, name};
 use crate::error::{Error, Kind, Result};
+use crate::parties;
+use crate::personnel;
 use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, Reason, UserId, text_enum};
 
@@ -251,10 +253,12 @@ async fn attach(tx: &mut Tx, policy: &Policy, complaint: &Complaint, to: CaseId)
     // What protected the complaint protects the case from now on; and whoever saw the case before saw less.
     store::take_over_flags(tx, policy, &case, &complaint.flags).await?;
     deadlines::follow_matter(tx, complaint.id, case.matter_id).await?;
+    parties::follow_matter(tx, complaint.id, case.matter_id).await?;
     tx.record(
         Event::complaint(What::ComplaintAttached, complaint.id, case.matter_id)
             .with("case", case.id.uuid())
             .with("from_matter", complaint.matter_id.uuid()),
     );
+    personnel::follow_matter(tx, complaint.matter_id, case.matter_id).await?;
     Ok(attached)
 }

@@ -31,7 +31,10 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .configure(super::file_http::routes)
         .configure(super::assessment_http::routes)
         .configure(super::people_http::routes)
+        .configure(super::liftings_http::routes)
+        .configure(super::glances_http::routes)
         .configure(super::notes_http::routes)
+        .configure(super::parties_http::routes)
         .configure(super::proposals_http::routes);
 }
 

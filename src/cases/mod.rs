@@ -2,17 +2,25 @@
 //!
 //! Belongs here: what a case is, and every operation that changes one; triage, which opens it, is in [`assessment`], who
 //! works on it in [`people`], the second signature in [`proposals`], its stages in [`workflow`].
-//! May touch: its own stores, [`crate::complaints`], [`crate::deadlines`], [`crate::users`], and [`Tx`]. Knows no HTTP.
+//! May touch: its own stores, [`crate::complaints`], [`crate::deadlines`], [`crate::personnel`], [`crate::users`], and [`Tx`]. Knows no HTTP.
 
 pub mod assessment;
 mod assessment_http;
 mod file_http;
 mod file_store;
+pub mod glances;
+mod glances_http;
+mod glances_store;
 pub(crate) mod http;
 pub mod indexing;
+pub mod liftings;
+mod liftings_http;
+mod liftings_store;
 pub mod notes;
 mod notes_http;
 mod notes_store;
+mod parties;
+mod parties_http;
 pub mod people;
 mod people_http;
 mod people_store;

@@ -41,7 +41,17 @@ pub async fn timeline(
     tx.record(Event::case(What::TimelineRead, case, matter));
     // From whom a matter is hidden is for those who may hide it.
     let walls = tx.allow(Action::PutUpWall).is_ok();
-    let without: &[&str] = if walls { &[] } else { &[What::WallPutUp.as_str(), What::WallsRead.as_str()] };
+    let without: &[&str] = if walls {
+        &[]
+    } else {
+        &[
+            What::WallPutUp.as_str(),
+            What::WallsRead.as_str(),
+            What::WallsFollowed.as_str(),
+            What::LiftingProposed.as_str(),
+            What::LiftingConfirmed.as_str(),
+        ]
+    };
     let entries = store::entries(tx, matter, &joined, without, after, rows).await?;
     let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
     let places: HashMap<_, _> = log::places(tx, &ids).await?.into_iter().collect();

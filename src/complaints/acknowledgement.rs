@@ -30,7 +30,10 @@ pub async fn acknowledge(
     let matter = Matter { category: &complaint.category, flags: &flags, priority: &complaint.priority };
     let planned = deadlines::plan(policy, Start::Acknowledged, &matter, now);
     let text = match message {
-        Some(words) => words.as_str().to_owned(),
+        Some(words) => {
+            thread::keep_to_rules(tx, texts, id, "/message", words).await?;
+            words.as_str().to_owned()
+        }
         None => standard_acknowledgement(policy, texts, &complaint, &planned),
     };
     let complaint = store::acknowledge(tx, &complaint).await?;

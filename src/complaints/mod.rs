@@ -11,6 +11,8 @@ pub(crate) mod http;
 pub mod indexing;
 mod list_store;
 pub(crate) mod particulars;
+pub mod persons;
+mod persons_store;
 mod receipt;
 mod receipt_http;
 pub mod redaction;
@@ -39,6 +41,8 @@ use crate::coa::{Event as Start, Matter, Policy};
 use crate::db::{Caller, Tx};
 use crate::deadlines::{self, Planned};
 use crate::error::{Error, Kind, Result};
+use crate::parties;
+use crate::personnel;
 use crate::temwen::Temwen;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, text_enum};
 use crate::vault::WrappedKey;
@@ -46,6 +50,7 @@ use crate::words;
 
 pub use self::acknowledgement::acknowledge;
 pub use self::list_store::{Filter, list};
+pub use self::said::{Read, read};
 pub(crate) use self::said::{SealedWords, said_in};
 pub(crate) use self::store::{Judged, follow_category, judge, of_case};
 pub(crate) use self::walls_store::{copy_walls, wall_reason};
@@ -221,6 +226,7 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
         let id = ComplaintId::new();
         let code = AccessCode::derive(&temwen.keys, id.uuid());
         let (key, wrapped) = temwen.db.vault().make_key(id.uuid())?;
+        let persons = persons::sealed(temwen, &key, caller, id, submission, received_at)?;
         let salt = commitment::salt().map_err(Error::internal)?;
         let new = New {
             id,
@@ -245,15 +251,20 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
             .with("for_somebody", for_somebody);
         let caller = Caller { about: Some(id), ..caller.clone() };
         let store = async |conn: &_| {
-            let (stored, found, started) = futures_util::join!(
+            let (stored, told, walled, found, started) = futures_util::join!(
                 store::insert(conn, &new),
+                parties::insert(conn, &persons),
+                personnel::put_up_walls(conn, MatterId::from(id.uuid()), received_at),
                 words::add_new(conn, id, &tokens),
                 deadlines::start_for_complaint(conn, id, MatterId::from(id.uuid()), &planned)
             );
-            (started?, found?);
+            (started?, told?, walled?, found?);
             Ok(stored?.then_some(()))
         };
-        if temwen.db.write_at_once(&caller, "complaints.submit", entry, store).await?.is_some() {
+        let follows = personnel::follows(MatterId::from(id.uuid()));
+        let stored =
+            temwen.db.write_with_follows(&caller, "complaints.submit", entry, follows, store).await?;
+        if stored.is_some() {
             let reference = new.reference.to_string();
             return Ok(Receipt {
                 id,
@@ -343,33 +354,6 @@ async fn repeated(
         acknowledge_by,
         repeated: true,
     }))
-}
-
-/// Reads a complaint with what was said in it, unless that was erased, and how many versions of it have passages taken out. That it was read is itself recorded.
-pub async fn read(
-    temwen: &Temwen,
-    caller: &Caller,
-    id: ComplaintId,
-) -> Result<(Complaint, Option<Said>, i32)> {
-    if !policy::allows(&caller.actor, Action::ReadComplaint) {
-        return Err(Error::forbidden());
-    }
-    let entry = Event::complaint_read(What::ComplaintRead, id);
-    let read = async |conn: &_| {
-        let (complaint, said, redactions) = futures_util::join!(
-            store::find(conn, id),
-            store::said(conn, id),
-            redaction_store::last_version(conn, id)
-        );
-        let redactions = redactions?;
-        Ok(complaint?.zip(said?).map(|(complaint, said)| (complaint, said, redactions)))
-    };
-    let (complaint, said, redactions) = temwen
-        .db
-        .read_recorded(caller, "complaints.read", entry, read)
-        .await?
-        .ok_or_else(Error::not_found)?;
-    Ok((complaint, said.open(temwen.db.vault())?, redactions))
 }
 
 /// A complaint, held until the transaction ends; as seen by whoever acts.

@@ -19,6 +19,7 @@ use crate::db::data_keys::Keys;
 use crate::db::{Caller, Tx};
 use crate::deadlines;
 use crate::error::{Error, Kind, Result};
+use crate::parties::{self, ContactRules};
 use crate::temwen::Temwen;
 use crate::values::{ComplaintId, MatterId, MessageId, SessionId, UserId, Words, text_enum};
 use crate::vault::DataKey;
@@ -113,14 +114,12 @@ pub async fn open(
     let reference = reference.to_string();
     let attempt = match pace {
         Pace::Worked => None,
-        Pace::From(source) => {
-            match temwen.slowdown.delay(&reference, source, std::time::Instant::now()) {
-                Wait::Refuse { retry_after } => {
-                    return Err(Error::slow_down(u32::try_from(retry_after).unwrap_or(60)));
-                }
-                Wait::Go(attempt) => Some(attempt),
+        Pace::From(source) => match temwen.slowdown.delay(&reference, source, std::time::Instant::now()) {
+            Wait::Refuse { retry_after } => {
+                return Err(Error::slow_down(u32::try_from(retry_after).unwrap_or(60)));
             }
-        }
+            Wait::Go(attempt) => Some(attempt),
+        },
     };
     if let Some(attempt) = attempt.as_ref().filter(|attempt| !attempt.wait().is_zero()) {
         tokio::time::sleep(attempt.wait()).await;
@@ -177,17 +176,20 @@ pub async fn standing(
     choose: impl Fn(&str) -> Language,
 ) -> Result<Standing> {
     let entry = Event::complaint_read(What::ReporterRead, complaint);
-    let (complaint, stage, next) = temwen
-        .db
-        .read_recorded(caller, "reporter.read", entry, async |conn| store::standing(conn, complaint).await)
-        .await?
-        .ok_or_else(no_thread)?;
+    let read = async |conn: &_| {
+        let (standing, rules) =
+            futures_util::join!(store::standing(conn, complaint), parties::contact_rules(conn, complaint));
+        let rules = rules?;
+        Ok(standing?.map(|standing| (standing, rules)))
+    };
+    let ((complaint, stage, next), rules) =
+        temwen.db.read_recorded(caller, "reporter.read", entry, read).await?.ok_or_else(no_thread)?;
     let language = choose(&complaint.language);
     let status = public_status(&temwen.policy, &complaint, stage.as_deref());
     let say = |key| temwen.texts.say(language, key, &[]);
     Ok(Standing {
         status_text: say(Key::Status(status)),
-        next_update_text: next_update(&temwen.policy, &temwen.texts, language, next, temwen.clock.now()),
+        next_update_text: next_update(temwen, language, next, rules),
         notes: vec![
             say(Key::ConfidentialityLimits),
             say(Key::SupportOffer),
@@ -212,15 +214,19 @@ fn public_status(policy: &Policy, complaint: &Complaint, stage: Option<&str>) ->
 }
 
 fn next_update(
-    policy: &Policy,
-    texts: &Texts,
+    temwen: &Temwen,
     language: Language,
     next: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
+    rules: ContactRules,
 ) -> String {
+    let texts = &temwen.texts;
     let Some(next) = next else { return texts.say(language, Key::NoUpdateDue, &[]) };
-    let date = texts.date(language, policy.calendar().last_day(next));
-    let key = if next < now { Key::UpdateLate } else { Key::NextUpdate };
+    let date = texts.date(language, temwen.policy.calendar().last_day(next));
+    let key = match next < temwen.clock.now() {
+        true if rules.no_mission_name => Key::UpdateLateNeutral,
+        true => Key::UpdateLate,
+        false => Key::NextUpdate,
+    };
     texts.say(language, key, &[("date", &date)])
 }
 
@@ -267,12 +273,14 @@ pub async fn write_as_reporter(
 pub async fn write_as_officer(
     tx: &mut Tx,
     register: &DataKey,
+    texts: &Texts,
     complaint: ComplaintId,
     kind: MessageKind,
     words: &Words,
 ) -> Result<(Message, MatterId)> {
     let complaint = lock(tx, complaint).await?;
     tx.allow(Action::WriteToReporter)?;
+    keep_to_rules(tx, texts, complaint.id, "/text", words).await?;
     let message = send_to_reporter(tx, &complaint, kind, words.as_str()).await?;
     search::add_message(tx, register, complaint.id, &complaint.language, words.as_str()).await?;
     if kind == MessageKind::Message {
@@ -281,6 +289,27 @@ pub async fn write_as_officer(
             .await?;
     }
     Ok((message, complaint.matter_id))
+}
+
+/// Refuses words that name the mission to somebody who asked that it is not named: their telephone may be searched.
+pub(super) async fn keep_to_rules(
+    tx: &mut Tx,
+    texts: &Texts,
+    complaint: ComplaintId,
+    pointer: &str,
+    words: &Words,
+) -> Result<()> {
+    if !texts.name_the_mission(words.as_str()) {
+        return Ok(());
+    }
+    let rules = tx.ask(async |conn| parties::contact_rules(conn, complaint).await).await?;
+    if rules.no_mission_name {
+        return Err(Error::fault(
+            pointer,
+            "names the mission; this person asked that nothing they read does",
+        ));
+    }
+    Ok(())
 }
 
 /// Puts a message to the reporter into the thread.

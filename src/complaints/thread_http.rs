@@ -301,7 +301,8 @@ async fn write_to_reporter(
     let words = Words::parse(body.value.text).map_err(|why| Error::fault("/text", why))?;
     let kind = if body.value.question { MessageKind::Question } else { MessageKind::Message };
     idempotency::once(&temwen, &caller.0, "complaints.write", &key.at(id.uuid()), &body.bytes, async |tx| {
-        let (message, matter) = thread::write_as_officer(tx, &temwen.register, *id, kind, &words).await?;
+        let (message, matter) =
+            thread::write_as_officer(tx, &temwen.register, &temwen.texts, *id, kind, &words).await?;
         Ok(Created::new(MessageView::of(message, true)).within(matter))
     })
     .await

@@ -26,7 +26,7 @@ use utoipa_actix_web::{AppExt as _, scope};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::temwen::Temwen;
-use crate::{cases, coa, complaints, deadlines, log, retention, users};
+use crate::{cases, coa, complaints, deadlines, log, parties, personnel, retention, users};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -45,6 +45,8 @@ use crate::{cases, coa, complaints, deadlines, log, retention, users};
         (name = "complaints", description = "Handing in a complaint, and officers reading and acknowledging it."),
         (name = "deadlines", description = "Clocks across matters."),
         (name = "log", description = "The transparency log: anybody can check that nothing was changed or removed."),
+        (name = "parties", description = "Who has a part in a matter, by pseudonym; what they agreed to; and being told who they are."),
+        (name = "personnel", description = "Who serves where: persons, units and the chain of command."),
         (name = "proposals", description = "Changes that wait for a second officer."),
         (name = "retention", description = "How long records are kept, what holds them, and how they are erased."),
         (name = "register", description = "The register itself: policy, health, keys."),
@@ -124,9 +126,11 @@ where
             scope("/v1")
                 .configure(complaints::http::routes)
                 .configure(cases::http::routes)
+                .configure(parties::http::routes)
                 .configure(deadlines::http::routes)
                 .configure(retention::http::routes)
                 .configure(users::http::routes)
+                .configure(personnel::http::routes)
                 .configure(log::http::routes)
                 .configure(coa::http::routes),
         )

@@ -16,6 +16,7 @@ use crate::audit::{Event, What};
 use crate::cases::{self, people};
 use crate::commands::opened::blocking;
 use crate::complaints;
+use crate::complaints::persons;
 use crate::db::embedded::PrivatePostgres;
 use crate::db::{Caller, Tx, first_answers, master_keys};
 use crate::deadlines;
@@ -23,6 +24,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::sequencer::Sequencer;
 use crate::log::verify;
 use crate::log::witnesses::Witnesses;
+use crate::personnel;
 use crate::temwen::Temwen;
 use crate::words::Later;
 
@@ -92,6 +94,13 @@ pub(super) fn start(
         let temwen = of.clone();
         async move { master_keys::follow_keyring(&temwen.db).await }
     }));
+    let of = temwen.clone();
+    all.push(again("personnel.follow_up", EVERY_MINUTE, stop, move || {
+        let temwen = of.clone();
+        async move { personnel::follow_up(&temwen).await }
+    }));
+    let of = temwen.clone();
+    all.push(until_stop(stop, async move { take_over_persons(&of).await }));
     let of = temwen.clone();
     all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {
         let temwen = of.clone();
@@ -163,6 +172,21 @@ where
             }
         }
     })
+}
+
+/// Takes over the persons of complaints of before they had a table of their own, until none is left.
+async fn take_over_persons(temwen: &Temwen) {
+    loop {
+        match persons::take_over(temwen).await {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => {
+                let error: &(dyn StdError + 'static) = &error;
+                tracing::warn!(error, "persons were not taken over; it will be tried again");
+                sleep(EVERY_MINUTE).await;
+            }
+        }
+    }
 }
 
 /// Forgets first answers past their day; how many.

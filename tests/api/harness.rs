@@ -213,7 +213,7 @@ impl TestApp {
             rights,
             password: hashed,
         };
-        let add = async |tx: &mut _| users::add(tx, &new).await;
+        let add = async |tx: &mut _| users::add(tx, &self.temwen.register, &new).await;
         let user = self.temwen.db.write(&By::system("test"), "test.add_user", add).await.unwrap();
         let mut caller = self.sign_in(&email, PASSWORD).await;
         caller.id = Some(user.id);

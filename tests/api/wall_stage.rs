@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use actix_web::http::Method;
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use serde_json::{Value, json};
 use temwen::auth::{Role, Seat};
@@ -32,10 +33,12 @@ pub enum Relation {
     OtherSeat,
     /// Although they work on it.
     Deactivated,
+    /// Their name is that of the victim: a wall put itself up, although they work on it.
+    Named,
 }
 
 impl Relation {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::None,
         Self::Assigned,
         Self::Submitter,
@@ -47,6 +50,7 @@ impl Relation {
         Self::OtherCountry,
         Self::OtherSeat,
         Self::Deactivated,
+        Self::Named,
     ];
 }
 
@@ -95,18 +99,23 @@ pub struct Stage<'a> {
     pub colleague: Player<'a>,
     pub first_answers: Vec<FirstAnswer>,
     pub tables: Vec<String>,
-    targets: [Vec<Target>; 6],
+    /// The victim of the case, and a word of their consent.
+    pub party: String,
+    pub consent: String,
+    targets: [Vec<Target>; 8],
     rows: Vec<Rows>,
     /// A row of each table, of the case or of its complaints.
     samples: BTreeMap<String, Value>,
     app: &'a TestApp,
 }
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 23] = [
     "cases",
     "complaints",
     "submissions",
     "walls",
+    "wall_liftings",
+    "glances",
     "assignments",
     "case_duties",
     "idempotency_keys",
@@ -119,6 +128,11 @@ const TABLES: [&str; 16] = [
     "proposals",
     "legal_holds",
     "erasures",
+    "parties",
+    "party_identities",
+    "party_marks",
+    "consents",
+    "reveals",
 ];
 
 /// Who may know of what, as the field says it; written down here a second time, apart from the policy page.
@@ -143,7 +157,7 @@ pub fn sees(role: Role, relation: Relation, of: Of) -> bool {
 pub fn hidden(relation: Relation, of: Of) -> bool {
     use Relation as R;
     match relation {
-        R::Deactivated | R::Recused | R::Walled | R::WalledBefore => true,
+        R::Deactivated | R::Recused | R::Walled | R::WalledBefore | R::Named => true,
         R::WalledFromAttached => of != Of::New,
         _ => false,
     }
@@ -160,7 +174,20 @@ pub fn changes(player: &Player<'_>) -> Vec<(&'static str, String)> {
         ("deadline_pauses", format!("resumed_at = now(), resumed_by = '{me}'")),
         ("proposals", format!("decided_by = '{me}', decided_at = now(), approved = false")),
         ("legal_holds", format!("ended_by = '{me}', ended_at = now(), end_reason = ''")),
-        ("erasures", format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = ''")),
+        (
+            "erasures",
+            format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = ''"),
+        ),
+        ("parties", "sex = 'f'".to_owned()),
+        (
+            "reveals",
+            format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = '\\x00'"),
+        ),
+        (
+            "glances",
+            format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = 'x'"),
+        ),
+        ("wall_liftings", format!("confirmed_by = '{me}', confirmed_at = now(), confirm_reason = 'x'")),
     ]
 }
 
@@ -275,6 +302,30 @@ impl<'a> Stage<'a> {
         for path in [at_case("/holds"), new_at("/holds")] {
             monitor.caller.post(&path, told.clone()).await.expect(201);
         }
+        // Who is in it, by pseudonym; what they agreed to; and two who asked who they are.
+        let victim_of = |thing: &str| {
+            format!(
+                "select pseudonym as id from parties where role = 'victim' and complaint_id = '{thing}' limit 1"
+            )
+        };
+        let party = one(&mut owner, victim_of(first)).await;
+        let new_party = one(&mut owner, victim_of(new)).await;
+        let no = json!({"purpose": "share_with_state", "granted": "no", "how": "verbal"});
+        let consent =
+            triage.caller.post(&at_case(&format!("/parties/{party}/consents")), no).await.expect(201);
+        let consent = id(&consent).to_owned();
+        let coordinator = enlist(app, &mut owner, Role::PseaCoordinator, rights(Role::PseaCoordinator)).await;
+        let ask = json!({"purpose": "investigate", "reason": "To hear them."});
+        let reveal = colleague
+            .caller
+            .post(&at_case(&format!("/parties/{party}/reveal")), ask.clone())
+            .await
+            .expect(202);
+        let new_reveal = coordinator
+            .caller
+            .post(&format!("/v1/complaints/{new}/parties/{new_party}/reveal"), ask)
+            .await
+            .expect(202);
 
         // Who works on it, or did.
         let works = |player: &Player<'_>| {
@@ -293,9 +344,14 @@ impl<'a> Stage<'a> {
         }
         owner.batch_execute(&sql).await.unwrap();
 
+        // Somebody who does not see the case asks to glance at it.
+        let wish = json!({"case": case, "reason": "Nobody can be reached."});
+        spare.caller.post("/v1/break-glass", wish).await.expect(202);
+
         let mut first_answers = Vec::new();
         for (index, (relation, player)) in players.iter().enumerate() {
-            if ![Relation::FormerlyAssigned, Relation::Recused, Relation::Walled].contains(relation) {
+            use Relation as R;
+            if ![R::FormerlyAssigned, R::Recused, R::Walled, R::Named].contains(relation) {
                 continue;
             }
             for (path, thing, of) in [
@@ -312,6 +368,7 @@ impl<'a> Stage<'a> {
 
         let narrative = app.opened("submissions", "narrative", &first).await.unwrap().replace('\'', "''");
         let particulars = app.opened("submissions", "particulars", &first).await.unwrap().replace('\'', "''");
+        let admin = enlist(app, &mut owner, Role::Administrator, rights(Role::Administrator)).await.caller;
         let mut sql = String::new();
         for (relation, player) in &players {
             let me = player.id;
@@ -337,6 +394,14 @@ impl<'a> Stage<'a> {
                     wall(&at_case(""), player).await;
                     wall(&format!("/v1/complaints/{new}"), player).await;
                     sql += &works(player);
+                }
+                // Renamed to match: the account, and its sessions, lose sight at once.
+                Relation::Named => {
+                    let rename = admin.request(Method::PATCH, &format!("/v1/users/{me}"));
+                    let rename = rename
+                        .insert_header(("If-Match", "\"1\""))
+                        .set_json(json!({"name": "Nadège Exemple"}));
+                    admin.send(rename).await.expect(200);
                 }
                 Relation::Deactivated => {
                     write!(sql, "update users set deactivated_at = now(), deactivated_because = 'left' where id = '{me}';").unwrap();
@@ -364,7 +429,7 @@ impl<'a> Stage<'a> {
         // What is to be hidden.
         let matter = one(&mut owner, format!("select matter_id as id from cases where id = '{case}'")).await;
         assert_eq!(matter, first, "a matter has the id of its first complaint");
-        let mut targets = [const { Vec::new() }; 6];
+        let mut targets = [const { Vec::new() }; 8];
         let version = async |owner: &mut AsyncPgConnection, table: &str, id: &str| {
             rows(owner, &format!("select version from {table} where id = '{id}'")).await[0]["version"]
                 .as_i64()
@@ -401,6 +466,7 @@ impl<'a> Stage<'a> {
             ),
             (2, "deadlines", "the new complaint's deadline", Of::New, format!("complaint_id = '{new}'")),
             (3, "proposals", "the case's proposal", Of::Case, format!("case_id = '{case}'")),
+            (7, "glances", "the wish to glance", Of::Case, format!("case_id = '{case}'")),
             (3, "proposals", "the new complaint's proposal", Of::New, format!("complaint_id = '{new}'")),
             (4, "legal_holds", "the case's hold", Of::Case, format!("case_id = '{case}'")),
             (4, "legal_holds", "the new complaint's hold", Of::New, format!("complaint_id = '{new}'")),
@@ -410,9 +476,40 @@ impl<'a> Stage<'a> {
             let it =
                 one(&mut owner, format!("select id from {table} where {which} order by id limit 1")).await;
             let version = version(&mut owner, table, &it).await;
-            let list = ["", "", "/v1/deadlines", "/v1/proposals", "/v1/holds", "/v1/erasures"][kind];
+            let list = [
+                "",
+                "",
+                "/v1/deadlines",
+                "/v1/proposals",
+                "/v1/holds",
+                "/v1/erasures",
+                "/v1/reveals",
+                "/v1/break-glass",
+            ][kind];
             targets[kind].push(Target { name, of, id: it.clone(), version, marks: vec![it], list });
         }
+
+        for (name, of, reveal) in
+            [("the case's reveal", Of::Case, &reveal), ("the new complaint's reveal", Of::New, &new_reveal)]
+        {
+            let it = id(reveal).to_owned();
+            targets[6].push(Target {
+                name,
+                of,
+                id: it.clone(),
+                version: 1,
+                marks: vec![it],
+                list: "/v1/reveals",
+            });
+        }
+
+        let mut persons = Vec::new();
+        for which in [format!("matter_id = '{matter}'"), format!("complaint_id = '{new}'")] {
+            let found = rows(&mut owner, &format!("select id from parties where {which}")).await;
+            let ids: Vec<String> = found.iter().map(|row| format!("'{}'", id(row))).collect();
+            persons.push(format!("({})", ids.join(", ")));
+        }
+        let (of_case, of_new) = (&persons[0], &persons[1]);
 
         let mut hidden = Vec::new();
         let both = format!("('{first}', '{joined}')");
@@ -428,8 +525,19 @@ impl<'a> Stage<'a> {
             ("legal_holds", Of::Case, format!("case_id = '{case}'")),
             ("erasures", Of::Case, format!("case_id = '{case}'")),
             ("walls", Of::Case, format!("matter_id = '{matter}'")),
+            ("wall_liftings", Of::Case, format!("matter_id = '{matter}'")),
+            ("glances", Of::Case, format!("matter_id = '{matter}'")),
             ("audit_entries", Of::Case, format!("object_id = '{case}'")),
             ("idempotency_keys", Of::Case, format!("matter_id = '{matter}'")),
+            ("parties", Of::Case, format!("id in {of_case}")),
+            ("party_identities", Of::Case, format!("party_id in {of_case}")),
+            ("party_marks", Of::Case, format!("party_id in {of_case}")),
+            ("consents", Of::Case, format!("party_id in {of_case}")),
+            ("reveals", Of::Case, format!("party_id in {of_case}")),
+            ("parties", Of::New, format!("id in {of_new}")),
+            ("party_identities", Of::New, format!("party_id in {of_new}")),
+            ("party_marks", Of::New, format!("party_id in {of_new}")),
+            ("reveals", Of::New, format!("party_id in {of_new}")),
             ("complaints", Of::Joined, format!("id in {both}")),
             ("submissions", Of::Joined, format!("complaint_id in {both}")),
             ("messages", Of::Joined, format!("complaint_id in {both}")),
@@ -465,7 +573,19 @@ impl<'a> Stage<'a> {
             );
         }
         let tables = TABLES.map(str::to_owned).to_vec();
-        Self { players, spare, colleague, first_answers, tables, targets, rows: hidden, samples, app }
+        Self {
+            players,
+            spare,
+            colleague,
+            first_answers,
+            tables,
+            party,
+            consent,
+            targets,
+            rows: hidden,
+            samples,
+            app,
+        }
     }
 
     /// Begins a transaction as the service begins it for `player`; whether they may act at all.
@@ -520,7 +640,17 @@ impl<'a> Stage<'a> {
             fields.insert("id".to_owned(), json!(Uuid::now_v7()));
         }
         if let Some(me) = me {
-            for name in ["author_id", "assigned_by", "proposed_by", "paused_by", "set_by", "user_id"] {
+            for name in [
+                "author_id",
+                "assigned_by",
+                "proposed_by",
+                "paused_by",
+                "set_by",
+                "user_id",
+                "by_user",
+                "recorded_by",
+                "asked_by",
+            ] {
                 if fields.contains_key(name) {
                     fields.insert(name.to_owned(), json!(me));
                 }
