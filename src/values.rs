@@ -130,6 +130,10 @@ typed_id! {
     AllegationId,
     /// One entry of the audit record.
     EntryId,
+    /// A file that was given as evidence.
+    EvidenceId,
+    /// One event in a file's chain of custody.
+    CustodyEventId,
 }
 
 /// One fault, and where in the body it is (an RFC 6901 pointer).

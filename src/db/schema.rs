@@ -389,3 +389,53 @@ diesel::allow_tables_to_appear_in_same_query!(
     users,
     walls
 );
+
+diesel::table! {
+    evidence (id) {
+        id -> Uuid,
+        case_id -> Nullable<Uuid>,
+        complaint_id -> Nullable<Uuid>,
+        state -> Text,
+        uploaded_by -> Nullable<Uuid>,
+        key -> Bytea,
+        given -> Bytea,
+        found -> Nullable<Bytea>,
+        size -> Int8,
+        arrived -> Int8,
+        supersedes -> Nullable<Uuid>,
+        derived_from -> Nullable<Uuid>,
+        begun_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        received_at -> Nullable<Timestamptz>,
+        checked_at -> Nullable<Timestamptz>,
+        damaged_at -> Nullable<Timestamptz>,
+        cleared_at -> Nullable<Timestamptz>,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    evidence_segments (id) {
+        id -> Uuid,
+        evidence_id -> Uuid,
+        start -> Int8,
+        length -> Int8,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    custody_events (id) {
+        id -> Uuid,
+        evidence_id -> Uuid,
+        kind -> Text,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        happened_at -> Timestamptz,
+        recorded_at -> Timestamptz,
+        place -> Nullable<Bytea>,
+        note -> Nullable<Bytea>,
+        salt -> Uuid,
+    }
+}
+diesel::allow_tables_to_appear_in_same_query!(evidence, evidence_segments, custody_events, cases, complaints);

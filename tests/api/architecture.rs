@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The features, each with those that it may use: only down the slope, never back up.
-const FEATURES: [(&str, &[&str]); 5] = [
+const FEATURES: [(&str, &[&str]); 6] = [
     ("log", &[]),
     ("users", &["log"]),
     ("deadlines", &["log", "users"]),
     ("complaints", &["log", "users", "deadlines"]),
     ("cases", &["log", "users", "deadlines", "complaints"]),
+    ("evidence", &["log", "users", "deadlines", "complaints", "cases"]),
 ];
 
 /// The rooms below the features, each with what it may use; its `http.rs` may also use `http` and `temwen`.

@@ -51,7 +51,7 @@ impl Key {
 }
 
 /// Every table whose rows are remembered.
-pub(super) const REMEMBERED: [(&str, Key); 16] = [
+pub(super) const REMEMBERED: [(&str, Key); 19] = [
     ("users", Key::Id("id")),
     ("sessions", Key::Id("id")),
     ("refresh_tokens", Key::Digest("digest")),
@@ -68,10 +68,13 @@ pub(super) const REMEMBERED: [(&str, Key); 16] = [
     ("notes", Key::Id("id")),
     ("messages", Key::Id("id")),
     ("proposals", Key::Id("id")),
+    ("evidence", Key::Id("id")),
+    ("evidence_segments", Key::Id("id")),
+    ("custody_events", Key::Id("id")),
 ];
 
 /// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 21] = [
+const GUARDS: [(&str, &str); 28] = [
     ("audit_entries", "audit_entries_stay"),
     ("audit_entries", "audit_entries_are_never_emptied"),
     ("submissions", "submissions_stay"),
@@ -93,6 +96,13 @@ const GUARDS: [(&str, &str); 21] = [
     ("log_tiles", "log_tiles_never_emptied"),
     ("log_heads", "log_heads_never_emptied"),
     ("log_cosignatures", "log_cosignatures_never_emptied"),
+    ("evidence", "evidence_is_never_deleted"),
+    ("evidence", "evidence_is_never_emptied"),
+    ("evidence", "evidence_keep_what_was_given"),
+    ("evidence_segments", "evidence_segments_stay"),
+    ("evidence_segments", "evidence_segments_are_never_emptied"),
+    ("custody_events", "custody_events_stay"),
+    ("custody_events", "custody_events_are_never_emptied"),
 ];
 
 /// Tables of the record that only triggers of others could come to.
