@@ -66,6 +66,10 @@ pub struct Database {
     /// the data directory
     #[arg(long, env = "TEMWEN_KEY_DIR", value_name = "DIR")]
     pub key_dir: Option<PathBuf>,
+    /// The master keys of the vault, each 32 bytes in base64 with commas between; the first wraps what is new. Best given in
+    /// the environment, by whatever keeps the secrets of this machine. Default: files in the key directory, made if missing
+    #[arg(long, env = "TEMWEN_MASTER_KEYS", value_name = "KEYS", hide_env_values = true)]
+    pub master_keys: Option<SecretString>,
     /// What the audit log is called, for ever: best the address it is read at, without a scheme, such as
     /// register.example/v1/log. Default: a name that is nobody else's, made with the log's first key
     #[arg(long, env = "TEMWEN_LOG_ORIGIN", value_name = "NAME")]

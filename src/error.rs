@@ -24,6 +24,8 @@ pub enum Kind {
     Forbidden,
     /// Look elsewhere: it does not exist, or the caller may not know that it does.
     NotFound,
+    /// Nothing: its words were erased, for good.
+    Erased,
     /// Use a method that this address has.
     MethodNotAllowed,
     /// Read it again first: somebody else changed it.

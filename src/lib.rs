@@ -30,6 +30,7 @@ pub mod temwen;
 pub mod tlog;
 pub mod users;
 pub mod values;
+pub mod vault;
 pub mod witness;
 
 pub use crate::error::{Error, Result};

@@ -11,6 +11,7 @@ use crate::auth::credentials::tokens::Tokens;
 use crate::coa::{Policy, Texts};
 use crate::db::Db;
 use crate::tlog::TrustPolicy;
+use crate::vault::DataKey;
 
 /// Everything that a request may need. The server builds one per worker; all but the pool is shared.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub struct Shared {
     pub slowdown: Slowdown,
     /// What access codes, cursors and keys of repetition are derived from.
     pub keys: Keys,
+    /// The register's own data key: seals what belongs to no matter, and marks what is compared across matters.
+    pub register: DataKey,
     /// The mission's policy in force.
     pub policy: Policy,
     /// What is said to complainants, in their languages.

@@ -125,6 +125,16 @@ text_enum! {
         LogRefused = "log.refused",
         /// An outside witness holds a larger or another log than this one.
         WitnessDisagreed = "witness.disagreed",
+        /// A master key became known, so that data keys may be wrapped by it.
+        MasterKeyAdded = "master_key.added",
+        /// A master key that wraps nothing any more was given up.
+        MasterKeyRemoved = "master_key.removed",
+        /// The register's own data key was made.
+        RegisterKeyMade = "register_key.made",
+        /// Data keys were wrapped anew, by the active master key.
+        DataKeysRewrapped = "data_keys.rewrapped",
+        /// What was stored in the clear before there was a vault was sealed.
+        ClearTextSealed = "clear_text.sealed",
         /// Somebody began to give a file.
         EvidenceBegun = "evidence.begun",
         /// Bytes of a file arrived.

@@ -7,6 +7,7 @@ pub mod add_user;
 pub mod import;
 mod migrate;
 pub mod opened;
+mod vault;
 pub mod verify_log;
 pub mod verify_log_inside;
 pub mod verify_receipt;
@@ -19,6 +20,7 @@ use crate::auth::credentials::{KeyError, Keys, NoRandomness, PasswordError, Toke
 use crate::config::{Cli, Command, RotateKey, Rotated};
 use crate::db::embedded::Failure;
 use crate::error::{Error, Kind};
+use crate::vault::keyring::KeyringError;
 use crate::{http, serve, telemetry, witness};
 
 /// Why a command could not do what it was told: one sentence for whoever gave it, and the exit code.
@@ -82,6 +84,15 @@ impl From<KeyError> for Failed {
         match error.source() {
             Some(cause) => Self::because(error.to_string(), cause),
             None => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<KeyringError> for Failed {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Directory(error) => error.into(),
+            error => Self::new(error.to_string()),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::thread::available_parallelism;
 use secrecy::ExposeSecret as _;
 use tokio::task::spawn_blocking;
 
-use super::Failed;
+use super::{Failed, vault};
 use crate::Temwen;
 use crate::auth::credentials::{Keys, Passwords, Slowdown, Tokens};
 use crate::auth::policy::Lanes;
@@ -20,10 +20,11 @@ use crate::coa::{Policy, Texts};
 use crate::config::Database;
 use crate::db::embedded::{Failure, Options, PrivatePostgres, create_data_dir, lock_for_serving};
 use crate::db::migrate::{self, Difference};
-use crate::db::{Connect, Db, Server, prepare};
+use crate::db::{Connect, Db, Server, data_keys, prepare};
 use crate::log::witnesses;
 use crate::temwen::{Clock, Front, Shared};
 use crate::tlog::TrustPolicy;
+use crate::vault::Vault;
 
 /// The register's database in the private cluster.
 const NAME: &str = "temwen";
@@ -59,6 +60,8 @@ pub struct Opened {
     pub connect: Connect,
     /// Policy, keys and the rest.
     pub shared: Arc<Shared>,
+    /// What seals.
+    pub vault: Vault,
 }
 
 impl Opened {
@@ -72,7 +75,7 @@ impl Opened {
         };
         // Before anything slow: what a person has to mend should be said at once.
         let given = given(database)?;
-        let shared = Arc::new(shared(database, Front { trusted_proxies }, witnesses)?);
+        let read = read(database, Front { trusted_proxies }, witnesses)?;
         let (private, connect) = if let Some(connect) = given {
             prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
             migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
@@ -83,14 +86,21 @@ impl Opened {
             let connect = private.connect(NAME, false);
             (Some(private), connect)
         };
-        Ok(Self { private, connect, shared })
+        match read.open(&connect).await {
+            Ok((shared, vault)) => Ok(Self { private, connect, shared: Arc::new(shared), vault }),
+            Err(failed) => {
+                Self::stop(private).await?;
+                Err(failed)
+            }
+        }
     }
 
     /// The register with a pool of its own, of at most so many connections.
     pub fn temwen(&self, connections: usize) -> Result<Temwen, Failed> {
         let lanes = Lanes::new(self.shared.policy.categories_in_lane("psea"));
         let seal = self.shared.keys.entry_seal();
-        let db = Db::new(self.connect.clone(), connections, self.shared.clock.clone(), lanes, seal)?;
+        let clock = self.shared.clock.clone();
+        let db = Db::new(self.connect.clone(), connections, clock, lanes, seal, self.vault.clone())?;
         Ok(Temwen { db, shared: Arc::clone(&self.shared) })
     }
 
@@ -182,8 +192,44 @@ pub fn given(database: &Database) -> Result<Option<Connect>, Failed> {
     }
 }
 
-/// Reads the policy and the keys, and makes what all threads share.
-fn shared(database: &Database, front: Front, witnesses_file: Option<&Path>) -> Result<Shared, Failed> {
+/// What was read before the database was looked for.
+struct Read {
+    keys: Keys,
+    vault: Vault,
+    policy: Policy,
+    texts: Texts,
+    front: Front,
+    witnesses: Option<TrustPolicy>,
+}
+
+impl Read {
+    /// Makes what all threads share, with the key that only the database has.
+    async fn open(self, connect: &Connect) -> Result<(Shared, Vault), Failed> {
+        let clock = Clock::system();
+        let lanes = Lanes::new(self.policy.categories_in_lane("psea"));
+        let seal = self.keys.entry_seal();
+        let db = Db::new(connect.clone(), 1, clock.clone(), lanes, seal, self.vault.clone())?;
+        vault::check(&db).await?;
+        let register = data_keys::register(&db).await?;
+        let cores = available_parallelism().map_or(1, usize::from);
+        let shared = Shared {
+            tokens: Tokens::new(&self.keys)?,
+            passwords: Passwords::new(cores, WAITING_PASSWORDS)?,
+            slowdown: Slowdown::new(REMEMBERED_FAILURES)?,
+            keys: self.keys,
+            register,
+            policy: self.policy,
+            texts: self.texts,
+            clock,
+            front: self.front,
+            witnesses: self.witnesses,
+        };
+        Ok((shared, self.vault))
+    }
+}
+
+/// Reads the policy and the keys.
+fn read(database: &Database, front: Front, witnesses_file: Option<&Path>) -> Result<Read, Failed> {
     let policy = match &database.policy {
         Some(path) => {
             Policy::load(path).map_err(|flaws| flawed(&format!("the policy {}", path.display()), &flaws))?
@@ -200,18 +246,8 @@ fn shared(database: &Database, front: Front, witnesses_file: Option<&Path>) -> R
             return Err(flawed(&policy_of_witnesses(file), &flaws));
         }
     }
-    let cores = available_parallelism().map_or(1, usize::from);
-    Ok(Shared {
-        tokens: Tokens::new(&keys)?,
-        passwords: Passwords::new(cores, WAITING_PASSWORDS)?,
-        slowdown: Slowdown::new(REMEMBERED_FAILURES)?,
-        keys,
-        policy,
-        texts,
-        clock: Clock::system(),
-        front,
-        witnesses,
-    })
+    let vault = vault::open(database)?;
+    Ok(Read { keys, vault, policy, texts, front, witnesses })
 }
 
 /// What flaws of that file are told under.

@@ -34,6 +34,7 @@ use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
 use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
+use crate::vault::WrappedKey;
 
 pub use self::store::{Filter, list};
 pub(crate) use self::store::{Judged, copy_walls, follow_category, judge, of_case, said};
@@ -181,6 +182,7 @@ pub(crate) struct New<'a> {
     pub(crate) policy: String,
     pub(crate) external_ref: Option<&'a str>,
     pub(crate) salt: [u8; 32],
+    pub(crate) key: &'a WrappedKey,
 }
 
 /// How often another reference is tried when one is taken: of 2^35, two alike are rare even among millions.
@@ -209,6 +211,7 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
     for _ in 0..TRIES {
         let id = ComplaintId::new();
         let code = AccessCode::derive(&temwen.keys, id.uuid());
+        let (_key, wrapped) = temwen.db.vault().make_key(id.uuid())?;
         let new = New {
             id,
             reference: Reference::random().map_err(Error::internal)?,
@@ -224,6 +227,7 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
             policy: policy_word(policy),
             external_ref: None,
             salt: commitment::salt().map_err(Error::internal)?,
+            key: &wrapped,
         };
         let words = commitment::commit(&new.salt, submission.narrative.as_str());
         let entry = Event::complaint(What::ComplaintReceived, id, MatterId::from(id.uuid()))

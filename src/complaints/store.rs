@@ -11,7 +11,7 @@ use crate::auth::Role;
 use crate::auth::policy::{Narrow, Scope};
 use crate::db::schema::{complaints, submissions, walls};
 use crate::db::statement::{Condition, Fixed, Text};
-use crate::db::{Tx, parts};
+use crate::db::{Tx, data_keys, parts};
 use crate::error::Result;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId};
 
@@ -19,7 +19,7 @@ struct Insert;
 impl Text for Insert {
     const GIVEN: &'static str = "id, reference, submission_id, submission_digest, access_code_digest, channel, language, reported_category, \
          category, priority, flags, department, country, incident_from, incident_precision, anonymity, captured_at, received_at, clock_start, \
-         submitted_by, owner_role, policy, external_ref, narrative, particulars, identities, salt";
+         submitted_by, owner_role, policy, external_ref, narrative, particulars, identities, salt, master, wrapped";
     // Complaint and submission in one statement: either both are there or neither is. A repeated submission, and a
     // reference that is taken, store nothing and say so.
     const SQL: &'static str = ", stored as ( \
@@ -29,7 +29,10 @@ impl Text for Insert {
          select id, reference, id, submission_id, submission_digest, access_code_digest, channel, language, \
              reported_category, category, priority, flags, department, country, incident_from, incident_precision, anonymity, 'received', \
              captured_at, received_at, clock_start, submitted_by, owner_role, policy, external_ref from given \
-         on conflict do nothing returning complaints.id) \
+         on conflict do nothing returning complaints.id), \
+         keyed as ( \
+         insert into data_keys (id, matter_id, master, wrapped, made_at) \
+         select stored.id, stored.id, master, wrapped, received_at from given, stored) \
          insert into submissions (complaint_id, narrative, particulars, identities, salt) \
          select stored.id, narrative, particulars, identities, salt from given, stored";
     type Row = ();
@@ -69,6 +72,8 @@ pub(crate) async fn insert(mut conn: &AsyncPgConnection, new: &New<'_>) -> Query
             new.particulars.get().into_sql::<sql::Text>(),
             new.identities.as_ref().map(|json| json.get()).into_sql::<sql::Nullable<sql::Text>>(),
             new.salt.to_vec().into_sql::<sql::Binary>(),
+            new.key.master.as_str().into_sql::<sql::Text>(),
+            new.key.wrapped.as_deref().into_sql::<sql::Nullable<sql::Binary>>(),
         ),
     );
     Ok(Fixed::with(Insert, binds).execute(&mut conn).await? == 1)
@@ -183,6 +188,8 @@ pub(crate) struct Judged<'a> {
 /// Stores a triage decision.
 pub(crate) async fn judge(tx: &mut Tx, id: ComplaintId, judged: &Judged<'_>) -> Result<Complaint> {
     let now = tx.now();
+    // What it is sealed with goes where it goes, so that all of a matter can be erased.
+    data_keys::follow(tx, id.uuid(), judged.matter.uuid()).await?;
     tx.ask(async |mut conn| {
         diesel::update(complaints::table.find(id))
             .set((

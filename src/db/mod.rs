@@ -4,6 +4,7 @@
 //! [`Db::read_recorded`] is for what may only be read with an entry; [`Db::read`] for the rest. Each of them tells
 //! Postgres who acts before anything else is asked; row security hides from them what they need not know.
 
+pub mod data_keys;
 pub mod embedded;
 pub mod first_answers;
 pub mod migrate;
@@ -25,6 +26,7 @@ use crate::auth::credentials::EntrySeal;
 use crate::auth::policy;
 use crate::error::{Error, Kind, Result};
 use crate::temwen::Clock;
+use crate::vault::Vault;
 
 /// Where everything is kept, and how to reach it.
 #[derive(Clone)]
@@ -33,6 +35,7 @@ pub struct Db {
     clock: Clock,
     lanes: policy::Lanes,
     seal: EntrySeal,
+    vault: Vault,
 }
 
 impl Db {
@@ -43,13 +46,19 @@ impl Db {
         clock: Clock,
         lanes: policy::Lanes,
         seal: EntrySeal,
+        vault: Vault,
     ) -> Result<Self> {
-        Ok(Self { pool: pool::build(connect, size)?, clock, lanes, seal })
+        Ok(Self { pool: pool::build(connect, size)?, clock, lanes, seal, vault })
     }
 
     /// The clock that this database's transactions run by.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What seals.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// What `caller` may know of.
@@ -60,7 +69,7 @@ impl Db {
     async fn begin(&self, caller: &Caller) -> Result<Tx> {
         let conn = pool::take(&self.pool).await?;
         let scope = self.scope(caller);
-        Ok(Tx::new(conn, caller.clone(), scope, self.clock.now(), self.seal.clone()))
+        Ok(Tx::new(conn, caller.clone(), scope, self.clock.now(), self.seal.clone(), self.vault.clone()))
     }
 
     /// Runs `work` in one transaction, on behalf of `caller`.

@@ -136,6 +136,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    data_keys (id) {
+        id -> Uuid,
+        matter_id -> Nullable<Uuid>,
+        master -> Text,
+        wrapped -> Nullable<Bytea>,
+        made_at -> Timestamptz,
+        destroyed_at -> Nullable<Timestamptz>,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
     deadline_pauses (id) {
         id -> Uuid,
         deadline_id -> Uuid,
@@ -233,6 +245,13 @@ diesel::table! {
         level -> Int2,
         index -> Int8,
         hashes -> Bytea,
+    }
+}
+
+diesel::table! {
+    master_keys (id) {
+        id -> Text,
+        known_since -> Timestamptz,
     }
 }
 
@@ -349,6 +368,7 @@ diesel::joinable!(assignments -> cases (case_id));
 diesel::joinable!(case_duties -> cases (case_id));
 diesel::joinable!(case_duties -> users (user_id));
 diesel::joinable!(complaints -> cases (case_id));
+diesel::joinable!(data_keys -> master_keys (master));
 diesel::joinable!(deadline_pauses -> deadlines (deadline_id));
 diesel::joinable!(deadlines -> cases (case_id));
 diesel::joinable!(deadlines -> complaints (complaint_id));
@@ -371,6 +391,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     case_numbers,
     cases,
     complaints,
+    data_keys,
     deadline_pauses,
     deadlines,
     idempotency_keys,
@@ -380,6 +401,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     log_queue,
     log_states,
     log_tiles,
+    master_keys,
     messages,
     notes,
     proposals,

@@ -17,6 +17,7 @@ use crate::auth::credentials::EntrySeal;
 use crate::auth::policy::{self, Action, Scope};
 use crate::error::{Error, Kind, Result};
 use crate::values::ComplaintId;
+use crate::vault::Vault;
 
 /// Who asks, and which request it is.
 #[derive(Debug, Clone)]
@@ -57,6 +58,7 @@ pub struct Tx {
     begun: bool,
     entries: Vec<Entry>,
     seal: EntrySeal,
+    vault: Vault,
 }
 
 struct Begin;
@@ -119,8 +121,15 @@ fn signed_out() -> Error {
 }
 
 impl Tx {
-    pub(super) fn new(conn: Conn, caller: Caller, scope: Scope, now: DateTime<Utc>, seal: EntrySeal) -> Self {
-        Self { conn: Some(conn), caller, scope, now, begun: false, entries: Vec::new(), seal }
+    pub(super) fn new(
+        conn: Conn,
+        caller: Caller,
+        scope: Scope,
+        now: DateTime<Utc>,
+        seal: EntrySeal,
+        vault: Vault,
+    ) -> Self {
+        Self { conn: Some(conn), caller, scope, now, begun: false, entries: Vec::new(), seal, vault }
     }
 
     fn conn(&self) -> Result<&AsyncPgConnection> {
@@ -161,6 +170,11 @@ impl Tx {
     /// On whose behalf this is done.
     pub fn actor(&self) -> &Actor {
         &self.caller.actor
+    }
+
+    /// What seals.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// The request that this is done for.

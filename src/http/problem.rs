@@ -48,11 +48,12 @@ pub struct Row {
 }
 
 /// Every kind, in the order of the documentation.
-pub const KINDS: [Kind; 22] = [
+pub const KINDS: [Kind; 23] = [
     Kind::Malformed,
     Kind::Unauthenticated,
     Kind::Forbidden,
     Kind::NotFound,
+    Kind::Erased,
     Kind::MethodNotAllowed,
     Kind::WrongMoment,
     Kind::Exists,
@@ -162,6 +163,12 @@ pub fn row(kind: Kind) -> Row {
             "no-room",
             "No room just now",
             "What arrived before is kept: ask for the offset after `Retry-After` seconds and go on from there.",
+        ),
+        Kind::Erased => of(
+            StatusCode::GONE,
+            "erased",
+            "Erased",
+            "The words were erased when their time was over; what remains is in the record.",
         ),
         Kind::UnsupportedMedia => of(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -95,6 +95,7 @@ async fn store_batch(tx: &mut Tx, policy: &Policy, wanted: &[Wanted<'_>]) -> Res
         *number += 1;
         let complaint = ComplaintId::new();
         let matter = MatterId::from(complaint.uuid());
+        let (_key, wrapped) = tx.vault().make_key(complaint.uuid())?;
         new.push(New {
             complaint,
             case: CaseId::new(),
@@ -118,6 +119,7 @@ async fn store_batch(tx: &mut Tx, policy: &Policy, wanted: &[Wanted<'_>]) -> Res
             external_ref: &taken.external_ref,
             narrative: &taken.narrative,
             particulars: serde_json::to_string(&taken.said).map_err(Error::internal)?,
+            key: wrapped,
         });
     }
     store::insert(tx, &new, policy.initial_priority(), &policy_word(policy)).await?;

@@ -14,6 +14,7 @@ use crate::db::Tx;
 use crate::db::statement::{Bare, Fixed, Text};
 use crate::error::{Error, Kind, Result};
 use crate::values::{CaseId, ComplaintId, MatterId};
+use crate::vault::WrappedKey;
 
 struct UseIndexes;
 impl Text for UseIndexes {
@@ -107,6 +108,7 @@ pub(super) struct New<'a> {
     pub(super) external_ref: &'a str,
     pub(super) narrative: &'a str,
     pub(super) particulars: String,
+    pub(super) key: WrappedKey,
 }
 
 struct InsertCases;
@@ -138,8 +140,11 @@ impl Text for InsertComplaints {
 
 struct InsertSubmissions;
 impl Text for InsertSubmissions {
-    const GIVEN: &'static str = "ids, narratives, particulars";
-    const SQL: &'static str = " insert into submissions (complaint_id, narrative, particulars) \
+    const GIVEN: &'static str = "at, ids, narratives, particulars, masters, wrappeds";
+    const SQL: &'static str = ", keyed as ( \
+         insert into data_keys (id, matter_id, master, wrapped, made_at) \
+         select k.id, k.id, k.master, k.wrapped, at from given, unnest(ids, masters, wrappeds) as k (id, master, wrapped)) \
+         insert into submissions (complaint_id, narrative, particulars) \
          select each.* from given, unnest(ids, narratives, particulars) as each";
     type Row = ();
 }
@@ -210,9 +215,15 @@ pub(super) async fn insert(tx: &mut Tx, new: &[New<'_>], priority: &str, policy:
         ),
     );
     let submissions = (
+        now.into_sql::<sql::Timestamptz>(),
         ids(|n| n.complaint.uuid()).into_sql::<Ids>(),
         texts(|n| n.narrative).into_sql::<Texts>(),
         texts(|n| &n.particulars).into_sql::<Texts>(),
+        texts(|n| &n.key.master).into_sql::<Texts>(),
+        new.iter()
+            .map(|n| n.key.wrapped.clone())
+            .collect::<Vec<_>>()
+            .into_sql::<sql::Array<sql::Nullable<sql::Binary>>>(),
     );
     let stored = tx
         .ask_for(

@@ -15,7 +15,7 @@ const FEATURES: [(&str, &[&str]); 6] = [
 ];
 
 /// The rooms below the features, each with what it may use; its `http.rs` may also use `http` and `temwen`.
-const FOUNDATIONS: [(&str, &[&str]); 9] = [
+const FOUNDATIONS: [(&str, &[&str]); 10] = [
     ("tlog", &[]),
     // These two stand apart from the register, so that nobody has to trust it.
     ("outside", &["tlog", "coa", "progress"]),
@@ -25,7 +25,8 @@ const FOUNDATIONS: [(&str, &[&str]); 9] = [
     ("coa", &["values", "error"]),
     ("auth", &["values", "error", "tlog"]),
     ("audit", &["values", "error", "auth", "db"]),
-    ("db", &["values", "error", "auth", "audit", "temwen"]),
+    ("vault", &["error", "auth"]),
+    ("db", &["values", "error", "auth", "audit", "temwen", "vault"]),
 ];
 
 /// Files of pure functions: tables and rules that a reader, or a test, can go through without anything else.

@@ -21,13 +21,15 @@ use temwen::auth::policy::Lanes;
 use temwen::auth::{Role, Seat};
 use temwen::coa::{Policy, Texts};
 use temwen::db::embedded::{self, Options, PrivatePostgres};
-use temwen::db::{Caller as By, Connect, Db, Server, migrate};
+use temwen::db::{Caller as By, Connect, Db, Server, data_keys, migrate};
 use temwen::log::guard::Guard;
 use temwen::log::sequencer::{Sequencer, Step};
 use temwen::temwen::{Clock, Front, Shared};
 use temwen::tlog::TrustPolicy;
 use temwen::users::{self, NewUser, Rights};
 use temwen::values::{Email, Line, UserId};
+use temwen::vault::Vault;
+use temwen::vault::keyring::Directory;
 use temwen::{Temwen, http};
 use tokio::sync::OnceCell;
 
@@ -138,12 +140,16 @@ impl TestApp {
         let policy = Policy::built_in().unwrap();
         let keys = keys();
         let lanes = Lanes::new(policy.categories_in_lane("psea"));
-        let db = Db::new(connect.clone(), made.connections, clock.clone(), lanes, keys.entry_seal()).unwrap();
+        let vault = vault();
+        let db = Db::new(connect.clone(), made.connections, clock.clone(), lanes, keys.entry_seal(), vault)
+            .unwrap();
+        let register = data_keys::register(&db).await.unwrap();
         let shared = Shared {
             tokens: Tokens::new(&keys).unwrap(),
             passwords: Passwords::new(2, 64).unwrap(),
             slowdown: Slowdown::new(1000).unwrap(),
             keys,
+            register,
             texts: Texts::built_in().unwrap(),
             policy,
             clock,
@@ -168,7 +174,8 @@ impl TestApp {
     pub fn again(&self, connections: usize) -> Temwen {
         let lanes = Lanes::new(self.temwen.policy.categories_in_lane("psea"));
         let seal = self.temwen.keys.entry_seal();
-        let db = Db::new(self.connect.clone(), connections, self.temwen.clock.clone(), lanes, seal).unwrap();
+        let clock = self.temwen.clock.clone();
+        let db = Db::new(self.connect.clone(), connections, clock, lanes, seal, vault()).unwrap();
         Temwen { db, shared: Arc::clone(&self.temwen.shared) }
     }
 
@@ -263,6 +270,11 @@ impl TestApp {
         step
     }
 
+    /// How many entries the test has left: without those of the vault, which was opened before it began.
+    pub async fn entries(&self) -> i64 {
+        self.count("select from audit_entries where actor <> 'vault'").await
+    }
+
     /// The number that a query counts.
     pub async fn count(&self, sql: &str) -> i64 {
         self.rows(&format!("select count(*) as n from ({sql}) c")).await[0]["n"].as_i64().unwrap()
@@ -334,6 +346,11 @@ fn keys() -> Keys {
     Keys::open_or_create(&postgres().data_dir.join("keys"), None).unwrap()
 }
 
+/// The vault of the tests.
+pub fn vault() -> Vault {
+    Vault::open(Directory(postgres().data_dir.join("keys"))).unwrap()
+}
+
 /// The Postgres of this test run.
 pub struct TestPostgres {
     pub socket: PathBuf,
@@ -383,6 +400,11 @@ pub async fn database() -> Connect {
             admin.batch_execute("create database template_temwen").await.unwrap();
             migrate::run(&connect("template_temwen", true)).await.unwrap();
             admin.batch_execute("alter role temwen_server login").await.unwrap();
+            // So that the record of each test begins with what the test does.
+            let lanes = Lanes::new(Policy::built_in().unwrap().categories_in_lane("psea"));
+            let template = connect("template_temwen", false);
+            let db = Db::new(template, 1, Clock::driven(start), lanes, keys().entry_seal(), vault()).unwrap();
+            data_keys::register(&db).await.unwrap();
         })
         .await;
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));

@@ -269,6 +269,7 @@ fn database(app: &TestApp, role: &str, keys: std::path::PathBuf) -> Database {
         data_dir: std::env::temp_dir().join("temwen-nowhere"),
         database_url: Some(url.into()),
         postgres_bin_dir: None,
+        master_keys: None,
         key_dir: Some(keys),
         log_origin: None,
         policy: None,

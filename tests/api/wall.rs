@@ -524,9 +524,10 @@ async fn p2_p3_the_role_of_the_server_owns_nothing_and_removes_nothing() {
         may,
         vec![
             json!({"name": "idempotency_keys", "may": "delete"}),
-            json!({"name": "log_queue", "may": "delete"})
+            json!({"name": "log_queue", "may": "delete"}),
+            json!({"name": "master_keys", "may": "delete"})
         ],
-        "first answers alone are forgotten, and what has its place in the log leaves the queue"
+        "first answers alone are forgotten, what has its place in the log leaves the queue, and a master key that wraps nothing is given up"
     );
     let changeable = rows(
         &mut owner,

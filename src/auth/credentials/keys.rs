@@ -1,13 +1,13 @@
 //! The server's own keys, kept in a directory only it can read.
 //!
 //! Belongs here: creating, reading and adding key files, and deriving one key per purpose.
-//! Does not belong here: the master keys that seal complaints and identities.
+//! Does not belong here: what the master keys wrap; see [`crate::vault`].
 //!
 //! `token-0001.key`, `token-0002.key`, … each hold an Ed25519 key that signs access tokens (PKCS#8, base64).
 //! The highest number signs, all verify: rotation adds a file and, once the last token signed with it has
 //! expired, removes the old one. Every server must know a key before any of them signs with it, so servers
 //! that share no directory get the file first and are then restarted. `intake.key` holds 32 random bytes,
-//! base64. `log-0001.key`, … sign the log's checkpoints, and `log-0001.pub`, … are what they are checked with; see the
+//! base64. `master-0001.key`, … wrap the data keys of the vault; see [`super::master_keys`]. `log-0001.key`, … sign the log's checkpoints, and `log-0001.pub`, … are what they are checked with; see the
 //! file `log_keys`.
 
 use std::fmt;
@@ -316,7 +316,7 @@ pub(super) fn add(dir: &Path, kind: &str, key: &[u8]) -> Result<PathBuf, KeyErro
     }
 }
 
-fn open_directory(dir: &Path) -> Result<(), KeyError> {
+pub(super) fn open_directory(dir: &Path) -> Result<(), KeyError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))?;
     match fs::metadata(dir).map_err(at(dir))?.mode() & 0o022 {
         0 => Ok(()),

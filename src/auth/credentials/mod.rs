@@ -11,6 +11,7 @@ pub mod cursor;
 mod failures;
 pub mod keys;
 mod log_keys;
+pub(crate) mod master_keys;
 pub mod passwords;
 mod recent;
 pub mod refresh;

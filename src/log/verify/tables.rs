@@ -51,7 +51,7 @@ impl Key {
 }
 
 /// Every table whose rows are remembered.
-pub(super) const REMEMBERED: [(&str, Key); 19] = [
+pub(super) const REMEMBERED: [(&str, Key); 20] = [
     ("users", Key::Id("id")),
     ("sessions", Key::Id("id")),
     ("refresh_tokens", Key::Digest("digest")),
@@ -68,13 +68,14 @@ pub(super) const REMEMBERED: [(&str, Key); 19] = [
     ("notes", Key::Id("id")),
     ("messages", Key::Id("id")),
     ("proposals", Key::Id("id")),
+    ("data_keys", Key::Id("id")),
     ("evidence", Key::Id("id")),
     ("evidence_segments", Key::Id("id")),
     ("custody_events", Key::Id("id")),
 ];
 
 /// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 28] = [
+const GUARDS: [(&str, &str); 30] = [
     ("audit_entries", "audit_entries_stay"),
     ("audit_entries", "audit_entries_are_never_emptied"),
     ("submissions", "submissions_stay"),
@@ -86,6 +87,8 @@ const GUARDS: [(&str, &str); 28] = [
     ("walls", "walls_stay"),
     ("notes", "notes_stay"),
     ("messages", "messages_stay"),
+    ("data_keys", "data_keys_stay"),
+    ("data_keys", "data_keys_never_emptied"),
     ("log_tiles", "log_tiles_grow"),
     ("log_tiles", "log_tiles_stay"),
     ("log_heads", "log_heads_signed_once"),

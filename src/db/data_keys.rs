@@ -1,0 +1,171 @@
+//! Data keys as they are stored: wrapped, one for each matter, and one of the register itself.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types as sql;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::Db;
+use super::schema::{data_keys, master_keys};
+use super::statement::{Bare, Fixed, Text};
+use super::tx::{Caller, Tx};
+use crate::audit::{Event, What};
+use crate::error::{Error, Kind, Result};
+use crate::vault::{DataKey, WrappedKey};
+
+/// The id of the register's own key: for what belongs to no matter, and for marks that are compared across matters.
+pub const REGISTER: Uuid = Uuid::nil();
+
+type Row = (Uuid, String, Option<Vec<u8>>);
+
+fn wrapped((id, master, wrapped): Row) -> WrappedKey {
+    WrappedKey { id, master, wrapped }
+}
+
+/// The data keys of these ids that whoever acts may have.
+pub async fn find(mut conn: &AsyncPgConnection, ids: &[Uuid]) -> QueryResult<Vec<WrappedKey>> {
+    let rows: Vec<Row> = data_keys::table
+        .filter(data_keys::id.eq_any(ids))
+        .select((data_keys::id, data_keys::master, data_keys::wrapped))
+        .load(&mut conn)
+        .await?;
+    Ok(rows.into_iter().map(wrapped).collect())
+}
+
+/// The data key of this id, if whoever acts may have it.
+pub async fn one(mut conn: &AsyncPgConnection, id: Uuid) -> QueryResult<Option<WrappedKey>> {
+    let row: Option<Row> = data_keys::table
+        .find(id)
+        .select((data_keys::id, data_keys::master, data_keys::wrapped))
+        .first(&mut conn)
+        .await
+        .optional()?;
+    Ok(row.map(wrapped))
+}
+
+struct Insert;
+impl Text for Insert {
+    const GIVEN: &'static str = "id, matter_id, master, wrapped, made_at";
+    const SQL: &'static str = " insert into data_keys (id, matter_id, master, wrapped, made_at) \
+         select id, matter_id, master, wrapped, made_at from given on conflict (id) do nothing returning id";
+    type Row = sql::Uuid;
+}
+
+/// Stores a data key that seals what belongs to `matter`; whether there was none of its id yet.
+pub async fn insert(
+    mut conn: &AsyncPgConnection,
+    key: &WrappedKey,
+    matter: Option<Uuid>,
+    at: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let binds = (
+        key.id.into_sql::<sql::Uuid>(),
+        matter.into_sql::<sql::Nullable<sql::Uuid>>(),
+        key.master.as_str().into_sql::<sql::Text>(),
+        key.wrapped.as_deref().into_sql::<sql::Nullable<sql::Binary>>(),
+        at.into_sql::<sql::Timestamptz>(),
+    );
+    let id: Option<Uuid> = Fixed::with(Insert, binds).get_result(&mut conn).await.optional()?;
+    Ok(id.is_some())
+}
+
+/// The data key of a complaint belongs to another matter from now on, because the complaint does.
+pub async fn follow(tx: &mut Tx, id: Uuid, matter: Uuid) -> Result<()> {
+    tx.ask(async |mut conn| {
+        diesel::update(data_keys::table.find(id).filter(data_keys::matter_id.is_distinct_from(matter)))
+            .set(data_keys::matter_id.eq(matter))
+            .execute(&mut conn)
+            .await
+    })
+    .await
+    .map(|_| ())
+}
+
+impl Tx {
+    /// The data key that seals what belongs to a matter: that of the complaint it began with.
+    ///
+    /// # Errors
+    /// [`Kind::Erased`] when it was destroyed.
+    pub async fn data_key(&mut self, matter: impl Into<Uuid>) -> Result<DataKey> {
+        let id = matter.into();
+        let found = self.ask(async |conn| one(conn, id).await).await?;
+        let wrapped = found.ok_or_else(|| Error::internal(format!("the matter {id} has no data key")))?;
+        Ok(self.vault().unwrap(&wrapped)?)
+    }
+}
+
+/// Makes the active master key known, so that data keys may refer to it.
+pub(crate) async fn know_master(db: &Db) -> Result<()> {
+    let system = Caller::system("vault");
+    let id = db.vault().ring().active().id().to_string();
+    let known: i64 = db
+        .read(&system, async |mut conn| master_keys::table.find(&id).count().get_result(&mut conn).await)
+        .await?;
+    if known > 0 {
+        return Ok(());
+    }
+    let added = db
+        .write(&system, "vault.know_master", async |tx| {
+            let row = (master_keys::id.eq(&id), master_keys::known_since.eq(tx.now()));
+            let added = tx
+                .ask(async |mut conn| {
+                    diesel::insert_into(master_keys::table)
+                        .values(row)
+                        .on_conflict_do_nothing()
+                        .execute(&mut conn)
+                        .await
+                })
+                .await?;
+            if added == 0 {
+                return Err(Error::new(Kind::Exists, "another server was first"));
+            }
+            tx.record(Event::register(What::MasterKeyAdded).with("key", id.as_str()));
+            Ok(())
+        })
+        .await;
+    match added {
+        Err(error) if error.kind() == Kind::Exists => Ok(()),
+        added => added,
+    }
+}
+
+/// The register's own key; made when there is none.
+pub async fn register(db: &Db) -> Result<DataKey> {
+    let system = Caller::system("vault");
+    know_master(db).await?;
+    for _ in 0..2 {
+        if let Some(found) = db.read(&system, async |conn| one(conn, REGISTER).await).await? {
+            return Ok(db.vault().unwrap(&found)?);
+        }
+        let (_, wrapped) = db.vault().make_key(REGISTER)?;
+        let made = db
+            .write(&system, "vault.register", async |tx| {
+                let now = tx.now();
+                if !tx.ask(async |conn| insert(conn, &wrapped, None, now).await).await? {
+                    return Err(Error::new(Kind::Exists, "another server was first"));
+                }
+                tx.record(Event::register(What::RegisterKeyMade));
+                Ok(())
+            })
+            .await;
+        match made {
+            Err(error) if error.kind() != Kind::Exists => return Err(error),
+            _ => {}
+        }
+    }
+    Err(Error::internal("the register's key was made and cannot be found"))
+}
+
+struct Masters;
+impl Text for Masters {
+    const GIVEN: &'static str = "";
+    const SQL: &'static str = "select id from master_keys m where exists \
+         (select from data_keys k where k.master = m.id and k.wrapped is not null) order by id";
+    type Row = sql::Text;
+}
+
+/// The master keys that something is wrapped by.
+pub(crate) async fn masters(mut conn: &AsyncPgConnection) -> QueryResult<Vec<String>> {
+    Bare::new(Masters).load(&mut conn).await
+}
