@@ -391,9 +391,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     case_numbers,
     cases,
     complaints,
+    custody_events,
     data_keys,
     deadline_pauses,
     deadlines,
+    evidence,
+    evidence_segments,
     idempotency_keys,
     log_cosignatures,
     log_heads,
@@ -460,4 +463,3 @@ diesel::table! {
         salt -> Uuid,
     }
 }
-diesel::allow_tables_to_appear_in_same_query!(evidence, evidence_segments, custody_events, cases, complaints);

@@ -135,7 +135,8 @@ impl Blobs {
                 return Err(no_room());
             }
         }
-        let put = self.store.put(&self.object(file, segment), sealed.into());
+        let object = self.object(file, segment);
+        let put = self.store.put(&object, sealed.into());
         put.await.map(|_| ()).map_err(|error| if is_full(&error) { no_room() } else { away(error) })
     }
 

@@ -100,6 +100,12 @@ pub(super) async fn lock(tx: &mut Tx, id: EvidenceId) -> Result<Option<Row>> {
     .await
 }
 
+/// Whether whoever acts may know of a case.
+pub(super) async fn knows_case(mut conn: &AsyncPgConnection, case: CaseId) -> QueryResult<bool> {
+    let there: Option<CaseId> = cases::table.find(case).select(cases::id).first(&mut conn).await.optional()?;
+    Ok(there.is_some())
+}
+
 /// The matter of what a file hangs on.
 pub(super) async fn matter_of(tx: &mut Tx, row: &Row) -> Result<Option<MatterId>> {
     let (case, complaint) = (row.case_id, row.complaint_id);
@@ -323,4 +329,17 @@ pub(super) async fn forget(tx: &mut Tx, matter: MatterId) -> Result<usize> {
             .await
     })
     .await
+}
+
+/// Marks a file as damaged.
+pub(super) async fn mark_damaged(tx: &mut Tx, id: EvidenceId) -> Result<()> {
+    let now = tx.now();
+    tx.ask(async |mut conn| {
+        diesel::update(evidence::table.find(id))
+            .set(evidence::damaged_at.eq(now))
+            .execute(&mut conn)
+            .await
+    })
+    .await
+    .map(|_| ())
 }

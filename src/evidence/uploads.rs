@@ -127,6 +127,14 @@ fn elsewhere() -> Error {
 
 /// An upload and the key that its file is sealed with, for whoever began it.
 async fn find(temwen: &Temwen, caller: &Caller, home: Home, id: EvidenceId) -> Result<(Row, DataKey)> {
+    let ever = |psea| policy::allows(&caller.actor, Action::KeepEvidence { psea });
+    let may = match home {
+        Home::Case(_) => ever(false) || ever(true),
+        Home::Complaint(_) => policy::allows(&caller.actor, Action::GiveEvidence),
+    };
+    if !may {
+        return Err(Error::forbidden());
+    }
     let known = temwen
         .db
         .read(caller, async |conn| {
@@ -141,6 +149,16 @@ async fn find(temwen: &Temwen, caller: &Caller, home: Home, id: EvidenceId) -> R
     }
     let wrapped = keys.first().ok_or_else(|| Error::internal("a file has no data key"))?;
     Ok((row, temwen.db.vault().unwrap(wrapped)?))
+}
+
+/// Whether the caller may give files to a case.
+pub async fn may_give(temwen: &Temwen, caller: &Caller, case: crate::values::CaseId) -> Result<()> {
+    let ever = |psea| policy::allows(&caller.actor, Action::KeepEvidence { psea });
+    if !(ever(false) || ever(true)) {
+        return Err(Error::forbidden());
+    }
+    let there = temwen.db.read(caller, async |conn| store::knows_case(conn, case).await).await?;
+    if there { Ok(()) } else { Err(Error::not_found()) }
 }
 
 /// Where an upload stands, for whoever began it; over if it is not finished and will not be.
@@ -226,14 +244,6 @@ impl Arriving {
         checksum: Option<Checksum>,
     ) -> Result<Self> {
         let (row, data_key) = find(temwen, caller, home, id).await?;
-        let allowed = match home {
-            Home::Case(_) => policy::allows(&caller.actor, Action::KeepEvidence { psea: false })
-                || policy::allows(&caller.actor, Action::KeepEvidence { psea: true }),
-            Home::Complaint(_) => policy::allows(&caller.actor, Action::GiveEvidence),
-        };
-        if !allowed {
-            return Err(Error::forbidden());
-        }
         if row.state == State::Kept {
             return Err(elsewhere());
         }
@@ -354,11 +364,16 @@ impl Arriving {
         }
     }
 
+    /// More came than was announced: nothing of it that is not on record is kept.
+    pub async fn give_back(mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.discard(&waiting).await;
+    }
+
     /// The request broke off, or something went wrong: what arrived is kept, unless it was to be checked as a whole.
     pub async fn break_off(mut self) -> Result<()> {
         if self.checksum.is_some() {
-            let waiting = std::mem::take(&mut self.waiting);
-            self.discard(&waiting).await;
+            self.give_back().await;
             return Ok(());
         }
         self.put().await?;

@@ -25,7 +25,7 @@ use utoipa_actix_web::{AppExt as _, scope};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::temwen::Temwen;
-use crate::{cases, coa, complaints, deadlines, log, users};
+use crate::{cases, coa, complaints, deadlines, evidence, log, users};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -43,6 +43,7 @@ use crate::{cases, coa, complaints, deadlines, log, users};
         (name = "cases", description = "Working on a case, from triage on."),
         (name = "complaints", description = "Handing in a complaint, and officers reading and acknowledging it."),
         (name = "deadlines", description = "Clocks across matters."),
+        (name = "evidence", description = "Files and their chain of custody."),
         (name = "log", description = "The transparency log: anybody can check that nothing was changed or removed."),
         (name = "proposals", description = "Changes that wait for a second officer."),
         (name = "register", description = "The register itself: policy, health, keys."),
@@ -122,6 +123,7 @@ where
             scope("/v1")
                 .configure(complaints::http::routes)
                 .configure(cases::http::routes)
+                .configure(evidence::http::routes)
                 .configure(deadlines::http::routes)
                 .configure(users::http::routes)
                 .configure(log::http::routes)

@@ -19,6 +19,7 @@ use crate::db::embedded::PrivatePostgres;
 use crate::db::{Caller, Tx, first_answers};
 use crate::deadlines;
 use crate::error::{Error, Kind, Result};
+use crate::evidence::upkeep;
 use crate::log::sequencer::Sequencer;
 use crate::log::verify;
 use crate::log::witnesses::Witnesses;
@@ -83,6 +84,11 @@ pub(super) fn start(
     all.push(again("cases.return_to_desk", EVERY_MINUTE, stop, move || {
         let temwen = of.clone();
         async move { people::return_to_desks(&temwen).await }
+    }));
+    let of = temwen.clone();
+    all.push(again("evidence.upkeep", EVERY_MINUTE, stop, move || {
+        let temwen = of.clone();
+        async move { upkeep::step(&temwen).await }
     }));
     let of = temwen.clone();
     all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {

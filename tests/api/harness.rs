@@ -22,6 +22,7 @@ use temwen::auth::{Role, Seat};
 use temwen::coa::{Policy, Texts};
 use temwen::db::embedded::{self, Options, PrivatePostgres};
 use temwen::db::{Caller as By, Connect, Db, Server, data_keys, migrate};
+use temwen::evidence::blobs::Blobs;
 use temwen::log::guard::Guard;
 use temwen::log::sequencer::{Sequencer, Step};
 use temwen::temwen::{Clock, Front, Shared};
@@ -115,11 +116,13 @@ pub struct Made {
     pub connections: usize,
     pub front: Front,
     pub witnesses: Option<TrustPolicy>,
+    /// Where the bytes of evidence are kept, and how many a file may have.
+    pub evidence: Option<Blobs>,
 }
 
 impl Default for Made {
     fn default() -> Self {
-        Self { connections: 4, front: Front::default(), witnesses: None }
+        Self { connections: 4, front: Front::default(), witnesses: None, evidence: None }
     }
 }
 
@@ -155,6 +158,7 @@ impl TestApp {
             clock,
             front: made.front,
             witnesses: made.witnesses,
+            evidence: made.evidence.unwrap_or_else(|| evidence(&connect.database)),
         };
         let temwen = Temwen { db, shared: Arc::new(shared) };
         let service = Rc::new(init_service(http::application(temwen.clone())).await);
@@ -344,6 +348,16 @@ impl Caller<'_> {
 /// The key files of the tests: made once, in the tests' data directory.
 fn keys() -> Keys {
     Keys::open_or_create(&postgres().data_dir.join("keys"), None).unwrap()
+}
+
+/// A place for the bytes of evidence, for one test.
+fn evidence(database: &str) -> Blobs {
+    Blobs::open(None, &postgres().data_dir.join("blobs").join(database), evidence_limit()).unwrap()
+}
+
+/// What a file may have in tests: enough for several segments.
+pub fn evidence_limit() -> u64 {
+    64 * 1024 * 1024
 }
 
 /// The vault of the tests.
