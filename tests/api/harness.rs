@@ -331,7 +331,24 @@ impl Caller<'_> {
     }
 
     pub async fn send(&self, request: TestRequest) -> Answer {
+        self.send_request(request.to_request()).await
+    }
+
+    /// The bytes that an address answers with, as far as they come: `None` if they break off.
+    pub async fn bytes(&self, request: TestRequest) -> (u16, Vec<(String, String)>, Option<Vec<u8>>) {
         let response = (self.app.answering)(request.to_request()).await;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+            .collect();
+        (status, headers, to_bytes(response.into_body()).await.ok().map(|bytes| bytes.to_vec()))
+    }
+
+    /// Sends a request that is made already, such as one whose body comes in pieces.
+    pub async fn send_request(&self, request: actix_http::Request) -> Answer {
+        let response = (self.app.answering)(request).await;
         let status = response.status().as_u16();
         let headers = response
             .headers()
