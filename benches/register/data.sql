@@ -64,8 +64,8 @@ select pg_temp.id('9001', i), 'TW-N' || lpad(i::text, 9, '0'), pg_temp.id('9001'
     case when i % 200 = 0 then (select id from users where email = 'focal_point@bench.example') end, 'intake_officer', 'haiti_coa@0.1.0'
 from drawn where i % 50 = 0 order by i;
 
-insert into submissions (complaint_id, narrative, particulars)
-select id, 'Yè swa, nan pòt mache a, yon patwouy te pouse yon machann atè epi yo te frape l. Mwen te wè sa ak je m. (' || id || ')',
+insert into submissions (complaint_id, salt, narrative, particulars)
+select id, sha256(convert_to(id::text, 'UTF8')), 'Yè swa, nan pòt mache a, yon patwouy te pouse yon machann atè epi yo te frape l. Mwen te wè sa ak je m. (' || id || ')',
     '{"relation":"witness","incident":{"from":"2025-11-02","to":null,"precision":"day","department":"HT-OU","commune":null,"place":null},'
     || '"victims":[],"subjects":[],"witnesses":[],"allegations":[{"type":"excessive_use_of_force"}],"consents":[],"risk":null}'
 from complaints where id between pg_temp.id('9000', :from::bigint) and pg_temp.id('9000', :to::bigint)

@@ -16,6 +16,7 @@ use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::policy::{self, Action};
 use crate::complaints::http::ComplaintView;
+use crate::db::data_keys::Keys;
 use crate::deadlines::http::DeadlineView;
 use crate::error::{Error, Result};
 use crate::http::extract::{IfNoneMatch, SignedIn};
@@ -83,28 +84,32 @@ struct CaseFileView {
     deadlines: Vec<DeadlineView>,
 }
 
-fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> CaseFileView {
-    let CaseFile { case, assignments, complaints, allegations, deadlines, duty } = file;
+fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> Result<CaseFileView> {
+    let CaseFile { case, assignments, complaints, allegations, deadlines, duty, key } = file;
+    let keys = Keys::new(temwen.db.vault(), key);
     let user = caller.0.actor.user();
     let investigates =
         assignments.iter().any(|each| Some(each.user_id) == user && each.role == Role::Investigator);
     let steps = super::open_steps(&temwen.policy, &case, &caller.0.actor, duty, investigates);
     let names_subjects = policy::identities(&caller.0.actor, case.is_psea(&temwen.policy), false).subjects;
     let now = temwen.clock.now();
-    let alleged = |allegation: Allegation| AllegationView {
-        id: allegation.id.uuid(),
-        position: allegation.position,
-        r#type: allegation.type_,
-        reported_as: allegation.reported_as,
-        category: allegation.category,
-        subject_ref: allegation.subject_ref.filter(|_| names_subjects),
-        subject_unit: allegation.subject_unit,
-        subject_rank: allegation.subject_rank,
-        finding: allegation.finding,
-        outcome: allegation.outcome,
-        discipline: allegation.discipline,
+    let alleged = |allegation: Allegation| {
+        let told = allegation.told(&keys)?;
+        Ok(AllegationView {
+            id: allegation.id.uuid(),
+            position: allegation.position,
+            r#type: allegation.type_,
+            reported_as: told.reported_as,
+            category: allegation.category,
+            subject_ref: told.subject_ref.filter(|_| names_subjects),
+            subject_unit: told.subject_unit,
+            subject_rank: told.subject_rank,
+            finding: told.finding,
+            outcome: allegation.outcome,
+            discipline: told.discipline,
+        })
     };
-    CaseFileView {
+    Ok(CaseFileView {
         steps,
         case: case.into(),
         assignments: assignments
@@ -116,9 +121,9 @@ fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> CaseFileView {
             })
             .collect(),
         complaints: complaints.into_iter().map(|complaint| ComplaintView::of(complaint, true)).collect(),
-        allegations: allegations.into_iter().map(alleged).collect(),
+        allegations: allegations.into_iter().map(alleged).collect::<Result<_>>()?,
         deadlines: deadlines.into_iter().map(|deadline| DeadlineView::at(now, deadline)).collect(),
-    }
+    })
 }
 
 /// Read a case with all that hangs on it. That you read it is recorded.
@@ -146,5 +151,5 @@ async fn read_case(
     if held.holds(version) {
         return Ok(unchanged(version));
     }
-    Ok(versioned(version, &view(&temwen, &caller, file)))
+    Ok(versioned(version, &view(&temwen, &caller, file)?))
 }

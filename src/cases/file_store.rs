@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::{Deserialize, Serialize};
 
 use super::Case;
 use super::workflow::Duty;
@@ -11,12 +12,53 @@ use crate::coa::Policy;
 use crate::complaints::Complaint;
 use crate::complaints::particulars::Particulars;
 use crate::db::Tx;
+use crate::db::data_keys::{self, Keys};
 use crate::db::schema::{allegations, assignments, case_duties, cases};
 use crate::deadlines::Deadline;
 use crate::error::{Error, Result};
 use crate::values::{AllegationId, CaseId, ComplaintId, UserId};
+use crate::vault::{DataKey, Place, WrappedKey};
 
-/// One allegation of a case.
+/// What the source of an allegation says of it, in its own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Told {
+    /// What its source calls it.
+    pub reported_as: Option<String>,
+    /// The source's number of whoever is accused.
+    pub subject_ref: Option<String>,
+    /// Their unit.
+    pub subject_unit: Option<String>,
+    /// Their rank.
+    pub subject_rank: Option<String>,
+    /// What was found.
+    pub finding: Option<String>,
+    /// What followed.
+    pub discipline: Option<String>,
+}
+
+impl Told {
+    /// Where it stands, sealed.
+    fn place(id: AllegationId) -> Place {
+        Place::new("allegations", "told", id.uuid())
+    }
+
+    /// Seals it for an allegation, with the key of its case; nothing, where nothing is told.
+    pub(crate) fn seal(&self, key: &DataKey, id: AllegationId) -> Result<Option<Vec<u8>>> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        let json = serde_json::to_vec(self).map_err(Error::internal)?;
+        Ok(Some(key.seal(Self::place(id), &json)?))
+    }
+
+    /// Opens it; nothing, where nothing is told or it was erased.
+    pub(crate) fn open(keys: &Keys, id: AllegationId, sealed: Option<&[u8]>) -> Result<Self> {
+        let json = keys.some_text(Self::place(id), sealed)?;
+        json.map_or(Ok(Self::default()), |json| serde_json::from_str(&json).map_err(Error::internal))
+    }
+}
+
+/// One allegation of a case, as it is stored.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = allegations, check_for_backend(diesel::pg::Pg))]
 pub struct Allegation {
@@ -26,22 +68,19 @@ pub struct Allegation {
     pub position: i32,
     /// A word of the policy.
     pub type_: Option<String>,
-    /// What its source calls it.
-    pub reported_as: Option<String>,
     /// What it is taken for.
     pub category: String,
-    /// The source's number of whoever is accused.
-    pub subject_ref: Option<String>,
-    /// Their unit.
-    pub subject_unit: Option<String>,
-    /// Their rank.
-    pub subject_rank: Option<String>,
-    /// What was found.
-    pub finding: Option<String>,
     /// What came of it, in our vocabulary.
     pub outcome: Option<String>,
-    /// What followed.
-    pub discipline: Option<String>,
+    /// What its source says of it, sealed.
+    told_sealed: Option<Vec<u8>>,
+}
+
+impl Allegation {
+    /// What its source says of it.
+    pub fn told(&self, keys: &Keys) -> Result<Told> {
+        Told::open(keys, self.id, self.told_sealed.as_deref())
+    }
 }
 
 /// Somebody who works on a case.
@@ -71,6 +110,8 @@ pub struct CaseFile {
     pub deadlines: Vec<Deadline>,
     /// The reader's own part in it.
     pub duty: Option<Duty>,
+    /// What opens what is sealed in it.
+    pub key: Option<WrappedKey>,
 }
 
 /// Reads a case with all that hangs on it; everything in one round trip.
@@ -108,17 +149,18 @@ pub async fn read_file(conn: &AsyncPgConnection, id: CaseId, user: UserId) -> Qu
             .await
             .optional()
     };
-    let (case, working, complaints, alleged, clocks, duty) = futures_util::join!(
+    let (case, working, complaints, alleged, clocks, duty, key) = futures_util::join!(
         case,
         working,
         crate::complaints::of_case(conn, id),
         alleged,
         crate::deadlines::of_case(conn, id),
-        duty
+        duty,
+        data_keys::of_case(conn, id)
     );
-    let (assignments, complaints, allegations, deadlines, duty) =
-        (working?, complaints?, alleged?, clocks?, duty?);
-    Ok(case?.map(|case| CaseFile { case, assignments, complaints, allegations, deadlines, duty }))
+    let (assignments, complaints, allegations, deadlines, duty, key) =
+        (working?, complaints?, alleged?, clocks?, duty?, key?);
+    Ok(case?.map(|case| CaseFile { case, assignments, complaints, allegations, deadlines, duty, key }))
 }
 
 /// The allegations of a complaint become those of its case, in words of the policy.
@@ -128,7 +170,7 @@ pub(super) async fn take_over_allegations(
     case: CaseId,
     complaint: ComplaintId,
 ) -> Result<()> {
-    let said = tx.ask(async |conn| crate::complaints::said(conn, complaint).await).await?;
+    let said = crate::complaints::said_in(tx, complaint).await?;
     let Some(said) = said else { return Ok(()) };
     let particulars: Particulars = serde_json::from_str(&said.particulars).map_err(Error::internal)?;
     let rows: Vec<_> = particulars

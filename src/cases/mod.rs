@@ -35,7 +35,7 @@ use crate::error::{Error, Kind, Result};
 use crate::users::seen_is_current;
 use crate::values::{CaseId, MatterId, Reason, UserId};
 
-pub use self::file_store::{CaseFile, read_file};
+pub use self::file_store::{CaseFile, Told, read_file};
 pub use self::store::{Filter, list};
 
 /// A case.

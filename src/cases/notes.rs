@@ -7,24 +7,23 @@ use uuid::Uuid;
 
 use super::{lock, notes_store as store};
 use crate::audit::{Event, Seen, What};
-use crate::auth::policy::Action;
-use crate::db::Tx;
+use crate::auth::policy::{self, Action};
+use crate::db::data_keys::Keys;
+use crate::db::{Caller, Tx};
 use crate::error::{Error, Result};
 use crate::log;
+use crate::temwen::Temwen;
 use crate::values::{CaseId, MatterId, NoteId, UserId, Words};
 
-pub use self::store::of_case;
-
 /// A note.
-#[derive(Debug, Clone, diesel::Queryable, diesel::Selectable)]
-#[diesel(table_name = crate::db::schema::notes, check_for_backend(diesel::pg::Pg))]
+#[derive(Debug, Clone)]
 pub struct Note {
     /// Its id.
     pub id: NoteId,
     /// Who wrote it.
     pub author_id: UserId,
-    /// What it says.
-    pub text: String,
+    /// What it says; `None` once it was erased.
+    pub text: Option<String>,
     /// When it was written.
     pub written_at: DateTime<Utc>,
 }
@@ -52,12 +51,31 @@ pub async fn timeline(
     Ok(entries.into_iter().map(with_place).collect())
 }
 
+/// The notes of a case, oldest first. That they were read is recorded.
+pub async fn read(
+    temwen: &Temwen,
+    caller: &Caller,
+    case: CaseId,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    rows: i64,
+) -> Result<Vec<Note>> {
+    if !policy::allows(&caller.actor, Action::Notes) {
+        return Err(Error::forbidden());
+    }
+    let entry = Event::case_read(What::NotesRead, case);
+    let read = async |conn: &_| store::of_case(conn, case, after, rows).await;
+    let (sealed, key) =
+        temwen.db.read_recorded(caller, "cases.notes", entry, read).await?.ok_or_else(Error::not_found)?;
+    let keys = Keys::new(temwen.db.vault(), [key]);
+    sealed.into_iter().map(|note| note.open(&keys)).collect()
+}
+
 /// Writes a note.
 pub async fn write(tx: &mut Tx, case: CaseId, words: &Words) -> Result<(Note, MatterId)> {
     let case = lock(tx, case).await?;
     tx.allow(Action::Notes)?;
     let author = tx.actor().user().ok_or_else(Error::forbidden)?;
-    let note = store::insert(tx, case.id, author, words).await?;
+    let note = store::insert(tx, &case, author, words).await?;
     tx.record(Event::case(What::NoteWritten, case.id, case.matter_id).with("note", note.id.uuid()));
     Ok((note, case.matter_id))
 }

@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::notes::{self, Note};
-use crate::audit::{Event, Seen, What};
+use crate::audit::{Seen, What};
 use crate::auth::policy::{self, Action};
 use crate::deadlines::http::DeadlineView;
 use crate::error::{Error, Result};
@@ -41,8 +41,8 @@ struct NoteView {
     id: Uuid,
     /// Who wrote it.
     author_id: Uuid,
-    /// What it says.
-    text: String,
+    /// What it says; null once it was erased.
+    text: Option<String>,
     /// When it was written.
     written_at: DateTime<Utc>,
 }
@@ -71,10 +71,7 @@ async fn list_notes(
         return Err(Error::forbidden());
     }
     let page = Page::parse(&temwen.keys, "notes", query.0.limit, query.0.after.as_deref())?;
-    let read = async |conn: &_| notes::of_case(conn, *id, page.after, page.rows()).await;
-    let entry = Event::case_read(What::NotesRead, *id);
-    let rows =
-        temwen.db.read_recorded(&caller.0, "cases.notes", entry, read).await?.ok_or_else(Error::not_found)?;
+    let rows = notes::read(&temwen, &caller.0, *id, page.after, page.rows()).await?;
     Ok(page::answer(
         &temwen.keys,
         "notes",

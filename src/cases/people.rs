@@ -8,13 +8,12 @@ use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::policy::Action;
 use crate::complaints::{self, Complaint};
+use crate::db::data_keys::Keys;
 use crate::db::{Caller, Tx};
 use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
 use crate::users::{find_active, seen_is_current};
 use crate::values::{CaseId, ComplaintId, MatterId, Reason, UserId, text_enum};
-
-pub use self::store::walls_of_case;
 
 text_enum! {
     /// Why a matter does not exist for somebody.
@@ -27,15 +26,14 @@ text_enum! {
 }
 
 /// A wall around a matter, for one account.
-#[derive(Debug, Clone, diesel::Queryable, diesel::Selectable)]
-#[diesel(table_name = crate::db::schema::walls, check_for_backend(diesel::pg::Pg))]
+#[derive(Debug, Clone)]
 pub struct Wall {
     /// For whom the matter does not exist.
     pub user_id: UserId,
     /// Why.
     pub kind: WallKind,
-    /// Why, in words.
-    pub reason: String,
+    /// Why, in words; `None` where it put itself up, and once it was erased.
+    pub reason: Option<String>,
     /// Who put it up.
     pub put_up_by: UserId,
     /// When.
@@ -55,6 +53,16 @@ pub struct NewAssignment {
 
 /// Roles that are assigned to single cases.
 const WORKING: [Role; 4] = [Role::Investigator, Role::VictimSupport, Role::LegalLiaison, Role::TriageOfficer];
+
+/// The walls around a case. That they were read is recorded.
+pub async fn walls(temwen: &Temwen, caller: &Caller, id: CaseId) -> Result<Vec<Wall>> {
+    let read = async |conn: &_| store::walls_of_case(conn, id).await;
+    let entry = Event::case_read(What::WallsRead, id);
+    let (sealed, key) =
+        temwen.db.read_recorded(caller, "cases.walls", entry, read).await?.ok_or_else(Error::not_found)?;
+    let keys = Keys::new(temwen.db.vault(), [key]);
+    sealed.into_iter().map(|wall| wall.open(&keys)).collect()
+}
 
 /// Sets somebody to work on a case, after they declared that they have no conflict of interest.
 pub async fn assign(tx: &mut Tx, id: CaseId, seen: i32, new: &NewAssignment) -> Result<Case> {

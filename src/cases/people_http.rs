@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::http::CaseView;
 use super::people::{self, NewAssignment, Wall, WallKind};
-use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::policy::{self, Action};
 use crate::error::{Error, Result};
@@ -134,7 +133,7 @@ struct WallView {
     /// Whether it was hidden from them, or they stepped back.
     kind: WallKind,
     /// Why.
-    reason: String,
+    reason: Option<String>,
     /// Who put it up.
     put_up_by: Uuid,
     /// When.
@@ -165,10 +164,7 @@ async fn list_walls(temwen: Data<Temwen>, caller: SignedIn, id: Path<CaseId>) ->
     if !policy::allows(&caller.0.actor, Action::PutUpWall) {
         return Err(Error::forbidden());
     }
-    let entry = Event::case_read(What::WallsRead, *id);
-    let read = async |conn: &_| people::walls_of_case(conn, *id).await;
-    let walls =
-        temwen.db.read_recorded(&caller.0, "cases.walls", entry, read).await?.ok_or_else(Error::not_found)?;
+    let walls = people::walls(&temwen, &caller.0, *id).await?;
     Ok(HttpResponse::Ok().json(WallList { items: walls.into_iter().map(WallView::from).collect() }))
 }
 

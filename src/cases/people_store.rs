@@ -1,5 +1,6 @@
 //! SQL of assignments, duties and walls.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types as sql;
@@ -9,11 +10,14 @@ use super::Case;
 use super::people::{Wall, WallKind};
 use super::workflow::Duty;
 use crate::auth::Role;
+use crate::complaints::wall_reason;
 use crate::db::Tx;
+use crate::db::data_keys::{self, Keys};
 use crate::db::schema::{assignments, case_duties, cases, users, walls};
 use crate::db::statement::{Bare, Text};
 use crate::error::{Error, Kind, Result};
 use crate::values::{CaseId, MatterId, Reason, UserId};
+use crate::vault::WrappedKey;
 
 /// Gives `user` a part in a case. The database's key refuses a second, other one.
 pub(super) async fn take_duty(tx: &mut Tx, case: CaseId, user: UserId, duty: Duty) -> Result<()> {
@@ -178,11 +182,12 @@ pub(super) async fn put_up(
     reason: &Reason,
     by: UserId,
 ) -> Result<()> {
+    let key = tx.data_key(matter.uuid()).await?;
     let row = (
         walls::user_id.eq(user),
         walls::matter_id.eq(matter),
         walls::kind.eq(kind),
-        walls::reason.eq(reason.as_str()),
+        walls::reason_sealed.eq(key.seal(wall_reason(user), reason.as_str().as_bytes())?),
         walls::put_up_by.eq(by),
         walls::put_up_at.eq(tx.now()),
     );
@@ -199,22 +204,41 @@ pub(super) async fn put_up(
     .map(|_| ())
 }
 
-/// The walls around a case; `None` if whoever acts may not know of it.
-pub async fn walls_of_case(conn: &AsyncPgConnection, case: CaseId) -> QueryResult<Option<Vec<Wall>>> {
-    let there = async {
-        let mut conn = conn;
-        cases::table.find(case).select(cases::id).first::<CaseId>(&mut conn).await.optional()
-    };
+/// A wall as it is stored.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = walls, check_for_backend(diesel::pg::Pg))]
+pub(super) struct SealedWall {
+    user_id: UserId,
+    kind: WallKind,
+    reason_sealed: Option<Vec<u8>>,
+    put_up_by: UserId,
+    put_up_at: DateTime<Utc>,
+}
+
+impl SealedWall {
+    /// Opens it with the key of its matter.
+    pub(super) fn open(self, keys: &Keys) -> Result<Wall> {
+        let Self { user_id, kind, reason_sealed, put_up_by, put_up_at } = self;
+        let reason = keys.some_text(wall_reason(user_id), reason_sealed.as_deref())?;
+        Ok(Wall { user_id, kind, reason, put_up_by, put_up_at })
+    }
+}
+
+/// The walls around a case, and the key that opens them; `None` if whoever acts may not know of it.
+pub(super) async fn walls_of_case(
+    conn: &AsyncPgConnection,
+    case: CaseId,
+) -> QueryResult<Option<(Vec<SealedWall>, WrappedKey)>> {
     let standing = async {
         let mut conn = conn;
         walls::table
             .filter(walls::matter_id.eq_any(cases::table.filter(cases::id.eq(case)).select(cases::matter_id)))
             .order(walls::put_up_at)
             .limit(500)
-            .select(Wall::as_select())
+            .select(SealedWall::as_select())
             .load(&mut conn)
             .await
     };
-    let (there, standing) = futures_util::join!(there, standing);
-    Ok(there?.zip(Some(standing?)).map(|(_, walls)| walls))
+    let (key, standing) = futures_util::join!(data_keys::of_case(conn, case), standing);
+    Ok(Some(standing?).zip(key?))
 }

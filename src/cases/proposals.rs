@@ -19,6 +19,7 @@ use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
 use crate::users::{find_active, seen_is_current};
 use crate::values::{CaseId, ComplaintId, MatterId, ProposalId, Reason, UserId, text_enum};
+use crate::vault::Fault;
 
 text_enum! {
     /// What is proposed.
@@ -33,8 +34,7 @@ text_enum! {
 }
 
 /// A change that waits for a second signature, or did.
-#[derive(Debug, Clone, diesel::Queryable, diesel::Selectable)]
-#[diesel(table_name = crate::db::schema::proposals, check_for_backend(diesel::pg::Pg))]
+#[derive(Debug, Clone)]
 pub struct Proposal {
     /// Its id.
     pub id: ProposalId,
@@ -48,8 +48,8 @@ pub struct Proposal {
     pub kind: ProposalKind,
     /// The change itself.
     pub payload: Value,
-    /// Why.
-    pub reason: String,
+    /// Why; `None` once it was erased.
+    pub reason: Option<String>,
     /// By whom.
     pub proposed_by: UserId,
     /// When.
@@ -198,7 +198,7 @@ pub async fn read(
     rows: i64,
 ) -> Result<Vec<Proposal>> {
     tx.allow(Action::ReadProposals)?;
-    let found = tx.ask(async |conn| store::list(conn, waiting, after, rows).await).await?;
+    let found = store::list(tx, waiting, after, rows).await?;
     for proposal in &found {
         tx.record(event(What::ProposalsRead, proposal));
     }
@@ -242,7 +242,7 @@ pub async fn decide(
     if approve {
         still_stands(tx, &proposal, &subject, second).await?;
     }
-    let decided = store::decide(tx, id, second, approve, reason).await?;
+    let decided = store::decide(tx, &proposal, second, approve, reason).await?;
     let what = if approve { What::ProposalApproved } else { What::ProposalRefused };
     tx.record(event(what, &decided));
     if approve {
@@ -304,7 +304,8 @@ impl Subject {
 
 async fn carry_out(tx: &mut Tx, policy: &Policy, subject: Subject, proposal: &Proposal) -> Result<()> {
     let change: Change = serde_json::from_value(proposal.payload.clone()).map_err(Error::internal)?;
-    let reason = Reason::parse(&proposal.reason).map_err(Error::internal)?;
+    let reason = proposal.reason.as_deref().ok_or(Fault::Erased(proposal.matter_id.uuid()))?;
+    let reason = Reason::parse(reason).map_err(Error::internal)?;
     match (change, subject) {
         (
             Change::Assessment { decision, category, priority, case, to, closure_reason },

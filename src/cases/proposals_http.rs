@@ -39,7 +39,7 @@ pub(super) struct ProposalView {
     #[schema(value_type = Object)]
     change: serde_json::Value,
     /// Why.
-    reason: String,
+    reason: Option<String>,
     /// By whom.
     #[schema(value_type = Uuid)]
     proposed_by: UserId,

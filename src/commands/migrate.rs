@@ -1,6 +1,6 @@
 //! `temwen migrate`: brings a database to the schema that this program knows.
 
-use super::opened::{Opened, Private, given};
+use super::opened::{Opened, Private, given, seal_clear_text};
 use super::{Failed, say};
 use crate::config::Database;
 use crate::db::migrate;
@@ -8,10 +8,16 @@ use crate::db::migrate;
 pub(super) async fn run(database: &Database) -> Result<(), Failed> {
     let run = if let Some(connect) = given(database)? {
         let owner = crate::db::Connect { as_owner: true, ..connect };
-        migrate::run(&owner).await?
+        let run = migrate::run(&owner).await?;
+        seal_clear_text(database, &owner).await?;
+        run
     } else {
         let private = Private::start(database, 0).await?;
         let run = private.prepare().await;
+        let run = match run {
+            Ok(run) => seal_clear_text(database, &private.owner()).await.map(|()| run),
+            failed => failed,
+        };
         Opened::stop(Some(private)).await?;
         run?
     };

@@ -20,7 +20,7 @@ use crate::coa::{Policy, Texts};
 use crate::config::Database;
 use crate::db::embedded::{Failure, Options, PrivatePostgres, create_data_dir, lock_for_serving};
 use crate::db::migrate::{self, Difference};
-use crate::db::{Connect, Db, Server, data_keys, prepare};
+use crate::db::{Connect, Db, Server, clear_text, data_keys, prepare};
 use crate::evidence::blobs::Blobs;
 use crate::log::witnesses;
 use crate::temwen::{Clock, Front, Shared};
@@ -87,7 +87,8 @@ impl Opened {
             let connect = private.connect(NAME, false);
             (Some(private), connect)
         };
-        match read.open(&connect).await {
+        let owner = private.as_ref().map(Private::owner);
+        match read.open(&connect, owner.as_ref()).await {
             Ok((shared, vault)) => Ok(Self { private, connect, shared: Arc::new(shared), vault }),
             Err(failed) => {
                 Self::stop(private).await?;
@@ -121,6 +122,12 @@ impl Opened {
             None => Ok(()),
         }
     }
+}
+
+/// Seals what an older version of the program left in the clear in a given database, as the owner of its tables.
+pub(super) async fn seal_clear_text(database: &Database, owner: &Connect) -> Result<(), Failed> {
+    let read = read(database, Front::default(), None)?;
+    read.open(owner, Some(owner)).await.map(|_| ())
 }
 
 /// The private PostgreSQL of a data directory.
@@ -205,14 +212,21 @@ struct Read {
 }
 
 impl Read {
-    /// Makes what all threads share, with the key that only the database has.
-    async fn open(self, connect: &Connect) -> Result<(Shared, Vault), Failed> {
+    /// Makes what all threads share, with the key that only the database has. As the `owner` of the tables, first seals what an
+    /// older version of the program left in the clear.
+    async fn open(self, connect: &Connect, owner: Option<&Connect>) -> Result<(Shared, Vault), Failed> {
         let clock = Clock::system();
         let lanes = Lanes::new(self.policy.categories_in_lane("psea"));
         let seal = self.keys.entry_seal();
         let db = Db::new(connect.clone(), 1, clock.clone(), lanes, seal, self.vault.clone())?;
         vault::check(&db).await?;
         let register = data_keys::register(&db).await?;
+        if let Some(owner) = owner {
+            let lanes = Lanes::new(self.policy.categories_in_lane("psea"));
+            let seal = self.keys.entry_seal();
+            let db = Db::new(owner.clone(), 1, clock.clone(), lanes, seal, self.vault.clone())?;
+            clear_text::seal(&db, &register, owner).await?;
+        }
         let cores = available_parallelism().map_or(1, usize::from);
         let shared = Shared {
             tokens: Tokens::new(&self.keys)?,

@@ -27,19 +27,34 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 struct ComplaintFile {
     /// How it is handled.
     complaint: ComplaintView,
-    /// What happened, in the reporter's words, exactly as sent.
-    narrative: String,
-    /// The rest of what was said, without names.
-    particulars: Particulars,
+    /// What happened, in the reporter's words, exactly as sent; null once it was erased.
+    narrative: Option<String>,
+    /// The rest of what was said, without names; null once it was erased.
+    particulars: Option<Particulars>,
     /// The names and contacts that you may read; persons in the order of `particulars`.
     identities: Option<Identities>,
     /// What is withheld from you: `reporter`, `victims`, `subjects`.
     withheld: Vec<&'static str>,
 }
 
-fn file(policy: &Policy, caller: &SignedIn, complaint: Complaint, said: Said) -> Result<ComplaintFile> {
+fn file(
+    policy: &Policy,
+    caller: &SignedIn,
+    complaint: Complaint,
+    said: Option<Said>,
+) -> Result<ComplaintFile> {
     let own = complaint.submitted_by.is_some() && complaint.submitted_by == caller.0.actor.user();
     let may = policy::identities(&caller.0.actor, complaint.is_psea(policy), own);
+    let Some(said) = said else {
+        let complaint = ComplaintView::of(complaint, sees_cases(caller));
+        return Ok(ComplaintFile {
+            complaint,
+            narrative: None,
+            particulars: None,
+            identities: None,
+            withheld: Vec::new(),
+        });
+    };
     let particulars = serde_json::from_str(&said.particulars).map_err(Error::internal)?;
     let all: Option<Identities> =
         said.identities.map(|json| serde_json::from_str(&json)).transpose().map_err(Error::internal)?;
@@ -61,8 +76,8 @@ fn file(policy: &Policy, caller: &SignedIn, complaint: Complaint, said: Said) ->
     let identities = identities.filter(|left| *left != Identities::default());
     Ok(ComplaintFile {
         complaint: ComplaintView::of(complaint, sees_cases(caller)),
-        narrative: said.narrative,
-        particulars,
+        narrative: Some(said.narrative),
+        particulars: Some(particulars),
         identities,
         withheld,
     })

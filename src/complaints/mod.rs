@@ -10,16 +10,17 @@ pub(crate) mod http;
 pub(crate) mod particulars;
 mod receipt;
 mod receipt_http;
+mod said;
 pub(crate) mod store;
 pub mod submission;
 mod submission_http;
 pub mod thread;
 mod thread_http;
 mod thread_store;
+mod walls_store;
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::value::RawValue;
 
 use self::submission::Submission;
 use crate::audit::{Event, What, commitment};
@@ -36,8 +37,10 @@ use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
 use crate::vault::WrappedKey;
 
+pub(crate) use self::said::{SealedWords, said_in};
 pub use self::store::{Filter, list};
-pub(crate) use self::store::{Judged, copy_walls, follow_category, judge, of_case, said};
+pub(crate) use self::store::{Judged, follow_category, judge, of_case};
+pub(crate) use self::walls_store::{copy_walls, wall_reason};
 
 text_enum! {
     /// How far the handling of a complaint has come.
@@ -138,8 +141,7 @@ impl Complaint {
 }
 
 /// What somebody said, word for word.
-#[derive(Debug, Clone, diesel::Queryable, diesel::Selectable)]
-#[diesel(table_name = crate::db::schema::submissions, check_for_backend(diesel::pg::Pg))]
+#[derive(Debug, Clone)]
 pub struct Said {
     /// What happened, in their words.
     pub narrative: String,
@@ -173,15 +175,13 @@ pub(crate) struct New<'a> {
     pub(crate) submission: &'a Submission,
     pub(crate) digest: [u8; 32],
     pub(crate) access_code: Option<[u8; 32]>,
-    pub(crate) particulars: Box<RawValue>,
-    pub(crate) identities: Option<Box<RawValue>>,
+    pub(crate) words: SealedWords,
     pub(crate) received_at: DateTime<Utc>,
     pub(crate) clock_start: DateTime<Utc>,
     pub(crate) submitted_by: Option<UserId>,
     pub(crate) owner_role: Role,
     pub(crate) policy: String,
     pub(crate) external_ref: Option<&'a str>,
-    pub(crate) salt: [u8; 32],
     pub(crate) key: &'a WrappedKey,
 }
 
@@ -211,25 +211,24 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
     for _ in 0..TRIES {
         let id = ComplaintId::new();
         let code = AccessCode::derive(&temwen.keys, id.uuid());
-        let (_key, wrapped) = temwen.db.vault().make_key(id.uuid())?;
+        let (key, wrapped) = temwen.db.vault().make_key(id.uuid())?;
+        let salt = commitment::salt().map_err(Error::internal)?;
         let new = New {
             id,
             reference: Reference::random().map_err(Error::internal)?,
             submission,
             digest,
             access_code: Some(code.digest()),
-            particulars: submission.particulars()?,
-            identities: submission.identities()?,
+            words: SealedWords::seal(&key, id, submission, &salt)?,
             received_at,
             clock_start,
             submitted_by: caller.actor.user(),
             owner_role: first_owner(policy, submission),
             policy: policy_word(policy),
             external_ref: None,
-            salt: commitment::salt().map_err(Error::internal)?,
             key: &wrapped,
         };
-        let words = commitment::commit(&new.salt, submission.narrative.as_str());
+        let words = commitment::commit(&salt, submission.narrative.as_str());
         let entry = Event::complaint(What::ComplaintReceived, id, MatterId::from(id.uuid()))
             // The reporter's receipt holds this entry: nothing in it tells what was reported.
             .with("words", words.as_str())
@@ -336,8 +335,8 @@ async fn repeated(
     }))
 }
 
-/// Reads a complaint with what was said in it. That it was read is itself recorded.
-pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<(Complaint, Said)> {
+/// Reads a complaint with what was said in it, unless that was erased. That it was read is itself recorded.
+pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<(Complaint, Option<Said>)> {
     if !policy::allows(&caller.actor, Action::ReadComplaint) {
         return Err(Error::forbidden());
     }
@@ -346,7 +345,12 @@ pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<(
         let (complaint, said) = futures_util::join!(store::find(conn, id), store::said(conn, id));
         Ok(complaint?.zip(said?))
     };
-    temwen.db.read_recorded(caller, "complaints.read", entry, read).await?.ok_or_else(Error::not_found)
+    let (complaint, said) = temwen
+        .db
+        .read_recorded(caller, "complaints.read", entry, read)
+        .await?
+        .ok_or_else(Error::not_found)?;
+    Ok((complaint, said.open(temwen.db.vault())?))
 }
 
 /// A complaint, held until the transaction ends; as seen by whoever acts.

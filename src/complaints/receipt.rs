@@ -12,7 +12,7 @@ use super::store;
 use crate::audit::leaf::hex;
 use crate::audit::{Event, What};
 use crate::db::Caller;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::log::{self, Place};
 use crate::temwen::Temwen;
 use crate::values::ComplaintId;
@@ -42,12 +42,18 @@ struct Extra<'a> {
 /// The receipt of the reporter's own complaint, as soon as it is in the log.
 pub(super) async fn fetch(temwen: &Temwen, caller: &Caller, complaint: ComplaintId) -> Result<LogReceipt> {
     let event = Event::complaint_read(What::ReceiptFetched, complaint);
-    let salt = temwen
+    let kept = temwen
         .db
-        .read_recorded(caller, "reporter.receipt", event, async |conn| store::salt(conn, complaint).await)
+        .read_recorded(caller, "reporter.receipt", event, async |conn| store::said(conn, complaint).await)
         .await?
         .ok_or_else(Error::not_found)?;
-    let salt = hex(&salt);
+    let gone = || {
+        Error::new(
+            Kind::Erased,
+            "the words were erased, and with them the salt; a receipt that you kept stays good",
+        )
+    };
+    let salt = hex(&kept.salt(temwen.db.vault())?.ok_or_else(gone)?);
     let registers = [What::ComplaintReceived, What::ComplaintImported];
     let entry = log::first_about(temwen, caller, complaint.uuid(), &registers).await?;
     let entry = entry.ok_or_else(Error::not_found)?;

@@ -6,14 +6,16 @@ use diesel::sql_types as sql;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::{Complaint, New, Said, Status};
+use super::said::{Kept, SealedWords};
+use super::{Complaint, New, Status};
 use crate::auth::Role;
 use crate::auth::policy::{Narrow, Scope};
-use crate::db::schema::{complaints, submissions, walls};
+use crate::db::schema::{complaints, data_keys, submissions};
 use crate::db::statement::{Condition, Fixed, Text};
-use crate::db::{Tx, data_keys, parts};
+use crate::db::{Tx, data_keys as keys, parts};
 use crate::error::Result;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId};
+use crate::vault::WrappedKey;
 
 struct Insert;
 impl Text for Insert {
@@ -33,7 +35,7 @@ impl Text for Insert {
          keyed as ( \
          insert into data_keys (id, matter_id, master, wrapped, made_at) \
          select stored.id, stored.id, master, wrapped, received_at from given, stored) \
-         insert into submissions (complaint_id, narrative, particulars, identities, salt) \
+         insert into submissions (complaint_id, narrative_sealed, particulars_sealed, identities_sealed, salt_sealed) \
          select stored.id, narrative, particulars, identities, salt from given, stored";
     type Row = ();
 }
@@ -68,10 +70,10 @@ pub(crate) async fn insert(mut conn: &AsyncPgConnection, new: &New<'_>) -> Query
             new.owner_role.into_sql::<sql::Text>(),
             new.policy.as_str().into_sql::<sql::Text>(),
             new.external_ref.into_sql::<sql::Nullable<sql::Text>>(),
-            submission.narrative.as_str().into_sql::<sql::Text>(),
-            new.particulars.get().into_sql::<sql::Text>(),
-            new.identities.as_ref().map(|json| json.get()).into_sql::<sql::Nullable<sql::Text>>(),
-            new.salt.to_vec().into_sql::<sql::Binary>(),
+            new.words.narrative.as_slice().into_sql::<sql::Binary>(),
+            new.words.particulars.as_slice().into_sql::<sql::Binary>(),
+            new.words.identities.as_deref().into_sql::<sql::Nullable<sql::Binary>>(),
+            new.words.salt.as_slice().into_sql::<sql::Binary>(),
             new.key.master.as_str().into_sql::<sql::Text>(),
             new.key.wrapped.as_deref().into_sql::<sql::Nullable<sql::Binary>>(),
         ),
@@ -126,13 +128,36 @@ pub(super) async fn find(mut conn: &AsyncPgConnection, id: ComplaintId) -> Query
     complaints::table.find(id).select(Complaint::as_select()).first(&mut conn).await.optional()
 }
 
-pub(crate) async fn said(mut conn: &AsyncPgConnection, id: ComplaintId) -> QueryResult<Option<Said>> {
-    submissions::table.find(id).select(Said::as_select()).first(&mut conn).await.optional()
-}
+type Bytes = Option<Vec<u8>>;
 
-/// The salt of the commitment to a complaint's words.
-pub(super) async fn salt(mut conn: &AsyncPgConnection, id: ComplaintId) -> QueryResult<Option<Vec<u8>>> {
-    submissions::table.find(id).select(submissions::salt).first(&mut conn).await.optional()
+/// What was said in a complaint, and the key that opens it.
+pub(super) async fn said(mut conn: &AsyncPgConnection, id: ComplaintId) -> QueryResult<Option<Kept>> {
+    let columns = (
+        (
+            submissions::narrative_sealed,
+            submissions::particulars_sealed,
+            submissions::identities_sealed,
+            submissions::salt_sealed,
+        ),
+        (data_keys::id, data_keys::master, data_keys::wrapped),
+    );
+    let row: Option<((Bytes, Bytes, Bytes, Bytes), (Uuid, String, Bytes))> = submissions::table
+        .inner_join(data_keys::table.on(data_keys::id.eq(submissions::complaint_id)))
+        .filter(submissions::complaint_id.eq(id))
+        .select(columns)
+        .first(&mut conn)
+        .await
+        .optional()?;
+    Ok(row.map(|((narrative, particulars, identities, salt), (key, master, wrapped))| Kept {
+        complaint: id,
+        words: match (narrative, particulars, salt) {
+            (Some(narrative), Some(particulars), Some(salt)) => {
+                Some(SealedWords { narrative, particulars, identities, salt })
+            }
+            _ => None,
+        },
+        key: WrappedKey { id: key, master, wrapped },
+    }))
 }
 
 struct Hold;
@@ -189,7 +214,7 @@ pub(crate) struct Judged<'a> {
 pub(crate) async fn judge(tx: &mut Tx, id: ComplaintId, judged: &Judged<'_>) -> Result<Complaint> {
     let now = tx.now();
     // What it is sealed with goes where it goes, so that all of a matter can be erased.
-    data_keys::follow(tx, id.uuid(), judged.matter.uuid()).await?;
+    keys::follow(tx, id.uuid(), judged.matter.uuid()).await?;
     tx.ask(async |mut conn| {
         diesel::update(complaints::table.find(id))
             .set((
@@ -241,42 +266,6 @@ pub(crate) async fn back_to_desk(tx: &mut Tx, matter: MatterId, user: UserId) ->
         .await
     })
     .await
-}
-
-/// The walls around one matter are put up around another too.
-pub(crate) async fn copy_walls(tx: &mut Tx, from: MatterId, to: MatterId, by: UserId) -> Result<()> {
-    let now = tx.now();
-    let standing: Vec<(UserId, String, String)> = tx
-        .ask(async |mut conn| {
-            walls::table
-                .filter(walls::matter_id.eq(from))
-                .select((walls::user_id, walls::kind, walls::reason))
-                .load(&mut conn)
-                .await
-        })
-        .await?;
-    let there: Vec<UserId> = tx
-        .ask(async |mut conn| {
-            walls::table.filter(walls::matter_id.eq(to)).select(walls::user_id).load(&mut conn).await
-        })
-        .await?;
-    let rows: Vec<_> = standing
-        .iter()
-        .filter(|(user, ..)| !there.contains(user))
-        .map(|(user, kind, reason)| {
-            (
-                walls::user_id.eq(user),
-                walls::matter_id.eq(to),
-                walls::kind.eq(kind),
-                walls::reason.eq(reason),
-                walls::put_up_by.eq(by),
-                walls::put_up_at.eq(now),
-            )
-        })
-        .collect();
-    tx.ask(async |mut conn| diesel::insert_into(walls::table).values(rows).execute(&mut conn).await)
-        .await
-        .map(|_| ())
 }
 
 /// The complaints of a case, oldest first.

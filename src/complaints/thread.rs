@@ -4,22 +4,23 @@
 //! it: whoever takes over sees all of it, and so does the reporter.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::thread_store as store;
 use super::{Complaint, lock};
 use crate::audit::{Event, What};
+use crate::auth::Actor;
 use crate::auth::credentials::codes::{AccessCode, Reference};
 use crate::auth::credentials::slowdown::Wait;
 use crate::auth::credentials::tokens::{Claims, Kind as TokenKind};
-use crate::auth::policy::Action;
+use crate::auth::policy::{self, Action};
 use crate::coa::{Key, Language, Policy, Status as PublicStatus, Texts};
+use crate::db::data_keys::Keys;
 use crate::db::{Caller, Tx};
 use crate::deadlines;
 use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
 use crate::values::{ComplaintId, MatterId, MessageId, SessionId, UserId, Words, text_enum};
-
-pub use self::store::messages;
 
 /// How long a reporter's token is good. It cannot be refreshed: reference and code open the thread again.
 pub const TOKEN_SECONDS: i64 = 15 * 60;
@@ -47,8 +48,7 @@ text_enum! {
 }
 
 /// A message in a reporter's thread.
-#[derive(Debug, Clone, diesel::Queryable, diesel::Selectable)]
-#[diesel(table_name = crate::db::schema::messages, check_for_backend(diesel::pg::Pg))]
+#[derive(Debug, Clone)]
 pub struct Message {
     /// Its id.
     pub id: MessageId,
@@ -58,8 +58,8 @@ pub struct Message {
     pub author_id: Option<UserId>,
     /// What it is.
     pub kind: MessageKind,
-    /// What it says.
-    pub text: String,
+    /// What it says; `None` once it was erased.
+    pub text: Option<String>,
     /// When it was sent.
     pub sent_at: DateTime<Utc>,
 }
@@ -203,6 +203,29 @@ fn next_update(
     let date = texts.date(language, policy.calendar().last_day(next));
     let key = if next < now { Key::UpdateLate } else { Key::NextUpdate };
     texts.say(language, key, &[("date", &date)])
+}
+
+/// The messages of a complaint's thread, oldest first. That they were read is recorded.
+pub async fn read(
+    temwen: &Temwen,
+    caller: &Caller,
+    complaint: ComplaintId,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    rows: i64,
+) -> Result<Vec<Message>> {
+    let (name, what) = match caller.actor {
+        Actor::Reporter(_) => ("reporter.messages", What::ReporterRead),
+        _ => ("complaints.messages", What::MessagesRead),
+    };
+    if !policy::allows(&caller.actor, Action::WriteToReporter) {
+        return Err(Error::forbidden());
+    }
+    let read = async |conn: &_| store::messages(conn, complaint, after, rows).await;
+    let entry = Event::complaint_read(what, complaint);
+    let (sealed, key) =
+        temwen.db.read_recorded(caller, name, entry, read).await?.ok_or_else(Error::not_found)?;
+    let keys = Keys::new(temwen.db.vault(), [key]);
+    sealed.into_iter().map(|message| message.open(&keys)).collect()
 }
 
 /// The reporter writes.

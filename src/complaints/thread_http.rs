@@ -10,7 +10,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::thread::{self, Direction, Message, MessageKind, TOKEN_SECONDS};
-use crate::audit::{Event, What};
 use crate::auth::policy::{self, Action};
 use crate::coa::{Language, Status as PublicStatus};
 use crate::error::{Error, Result};
@@ -147,7 +146,7 @@ struct MessageView {
     /// What it is.
     kind: MessageKind,
     /// What it says.
-    text: String,
+    text: Option<String>,
     /// When it was sent.
     sent_at: DateTime<Utc>,
     /// Which officer wrote it; only officers are told.
@@ -192,13 +191,7 @@ async fn list_own_messages(
     query: Params<ListMessages>,
 ) -> Result<HttpResponse> {
     let page = Page::parse(&temwen.keys, "messages", query.0.limit, query.0.after.as_deref())?;
-    let entry = Event::complaint_read(What::ReporterRead, reporter.complaint);
-    let read = async |conn: &_| thread::messages(conn, reporter.complaint, page.after, page.rows()).await;
-    let rows = temwen
-        .db
-        .read_recorded(&reporter.caller, "reporter.messages", entry, read)
-        .await?
-        .ok_or_else(Error::not_found)?;
+    let rows = thread::read(&temwen, &reporter.caller, reporter.complaint, page.after, page.rows()).await?;
     let position = |message: &Message| (message.sent_at, message.id.uuid());
     Ok(page::answer(
         &temwen.keys,
@@ -257,13 +250,7 @@ async fn list_messages(
         return Err(Error::forbidden());
     }
     let page = Page::parse(&temwen.keys, "messages", query.0.limit, query.0.after.as_deref())?;
-    let entry = Event::complaint_read(What::MessagesRead, *id);
-    let read = async |conn: &_| thread::messages(conn, *id, page.after, page.rows()).await;
-    let rows = temwen
-        .db
-        .read_recorded(&caller.0, "complaints.messages", entry, read)
-        .await?
-        .ok_or_else(Error::not_found)?;
+    let rows = thread::read(&temwen, &caller.0, *id, page.after, page.rows()).await?;
     let position = |message: &Message| (message.sent_at, message.id.uuid());
     Ok(page::answer(
         &temwen.keys,

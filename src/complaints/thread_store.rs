@@ -9,10 +9,12 @@ use uuid::Uuid;
 use super::Complaint;
 use super::thread::{Direction, Message, MessageKind};
 use crate::db::Tx;
+use crate::db::data_keys::{self, Keys};
 use crate::db::schema::{complaints, messages as thread};
 use crate::db::statement::{Fixed, Text};
 use crate::error::Result;
-use crate::values::{ComplaintId, MatterId, MessageId};
+use crate::values::{ComplaintId, MatterId, MessageId, UserId};
+use crate::vault::{Place, WrappedKey};
 
 struct ForCode;
 impl Text for ForCode {
@@ -72,32 +74,54 @@ pub(super) async fn insert(
         Direction::ToReporter => tx.actor().user(),
         Direction::FromReporter => None,
     };
+    let (id, sent_at) = (MessageId::new(), tx.now());
+    let key = tx.data_key(complaint.uuid()).await?;
     let row = (
-        thread::id.eq(MessageId::new()),
+        thread::id.eq(id),
         thread::complaint_id.eq(complaint),
         thread::direction.eq(direction),
         thread::author_id.eq(author),
         thread::kind.eq(kind),
-        thread::text.eq(text),
-        thread::sent_at.eq(tx.now()),
+        thread::text_sealed.eq(key.seal(place(id), text.as_bytes())?),
+        thread::sent_at.eq(sent_at),
     );
-    tx.ask(async |mut conn| {
-        diesel::insert_into(thread::table)
-            .values(row)
-            .returning(Message::as_returning())
-            .get_result(&mut conn)
-            .await
-    })
-    .await
+    tx.ask(async |mut conn| diesel::insert_into(thread::table).values(row).execute(&mut conn).await).await?;
+    Ok(Message { id, direction, author_id: author, kind, text: Some(text.to_owned()), sent_at })
 }
 
-/// The messages of a thread, oldest first; `None` if whoever acts may not know of the complaint.
-pub async fn messages(
+/// Where the words of a message stand.
+fn place(id: MessageId) -> Place {
+    Place::new("messages", "text", id.uuid())
+}
+
+/// A message as it is stored.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = thread, check_for_backend(diesel::pg::Pg))]
+pub(super) struct SealedMessage {
+    id: MessageId,
+    direction: Direction,
+    author_id: Option<UserId>,
+    kind: MessageKind,
+    text_sealed: Option<Vec<u8>>,
+    sent_at: DateTime<Utc>,
+}
+
+impl SealedMessage {
+    /// Opens it with the key of its complaint.
+    pub(super) fn open(self, keys: &Keys) -> Result<Message> {
+        let text = keys.text(place(self.id), self.text_sealed.as_deref())?;
+        let Self { id, direction, author_id, kind, sent_at, .. } = self;
+        Ok(Message { id, direction, author_id, kind, text, sent_at })
+    }
+}
+
+/// The messages of a thread, oldest first, and the key that opens them; `None` if whoever acts may not know of the complaint.
+pub(super) async fn messages(
     conn: &AsyncPgConnection,
     complaint: ComplaintId,
     after: Option<(DateTime<Utc>, Uuid)>,
     rows: i64,
-) -> QueryResult<Option<Vec<Message>>> {
+) -> QueryResult<Option<(Vec<SealedMessage>, WrappedKey)>> {
     let mut query = thread::table.filter(thread::complaint_id.eq(complaint)).into_boxed();
     if let Some((at, id)) = after {
         query = query.filter(
@@ -118,10 +142,10 @@ pub async fn messages(
         query
             .order((thread::sent_at, thread::id))
             .limit(rows)
-            .select(Message::as_select())
+            .select(SealedMessage::as_select())
             .load(&mut conn)
             .await
     };
-    let (there, found) = futures_util::join!(there, found);
-    Ok(there?.zip(Some(found?)).map(|(_, found)| found))
+    let (there, found, key) = futures_util::join!(there, found, data_keys::one(conn, complaint.uuid()));
+    Ok(there?.and(Some(found?).zip(key?)))
 }

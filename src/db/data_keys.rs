@@ -12,7 +12,8 @@ use super::statement::{Bare, Fixed, Text};
 use super::tx::{Caller, Tx};
 use crate::audit::{Event, What};
 use crate::error::{Error, Kind, Result};
-use crate::vault::{DataKey, WrappedKey};
+use crate::values::CaseId;
+use crate::vault::{DataKey, Fault, Place, Vault, WrappedKey, key_id};
 
 /// The id of the register's own key: for what belongs to no matter, and for marks that are compared across matters.
 pub const REGISTER: Uuid = Uuid::nil();
@@ -41,6 +42,20 @@ pub async fn one(mut conn: &AsyncPgConnection, id: Uuid) -> QueryResult<Option<W
         .first(&mut conn)
         .await
         .optional()?;
+    Ok(row.map(wrapped))
+}
+
+struct OfCase;
+impl Text for OfCase {
+    const GIVEN: &'static str = "of_case";
+    const SQL: &'static str = " select k.id, k.master, k.wrapped from given, cases c join data_keys k on k.id = c.matter_id where c.id = of_case";
+    type Row = (sql::Uuid, sql::Text, sql::Nullable<sql::Binary>);
+}
+
+/// The data key of a case, if whoever acts may know of it.
+pub async fn of_case(mut conn: &AsyncPgConnection, case: CaseId) -> QueryResult<Option<WrappedKey>> {
+    let row: Option<Row> =
+        Fixed::with(OfCase, (case.into_sql::<sql::Uuid>(),)).get_result(&mut conn).await.optional()?;
     Ok(row.map(wrapped))
 }
 
@@ -82,7 +97,51 @@ pub async fn follow(tx: &mut Tx, id: Uuid, matter: Uuid) -> Result<()> {
     .map(|_| ())
 }
 
+/// Data keys at hand, to open what was read together with them.
+#[derive(Debug)]
+pub struct Keys {
+    vault: Vault,
+    wrapped: Vec<WrappedKey>,
+}
+
+impl Keys {
+    /// These keys, as they were read.
+    pub fn new(vault: &Vault, wrapped: impl IntoIterator<Item = WrappedKey>) -> Self {
+        Self { vault: vault.clone(), wrapped: wrapped.into_iter().collect() }
+    }
+
+    /// The text that stands in a place; `None` if it was erased.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] for what still has to be sealed, which takes a moment after an update of the program.
+    pub fn text(&self, place: Place, sealed: Option<&[u8]>) -> Result<Option<String>> {
+        let sealed = sealed.ok_or_else(|| Error::unavailable(2).because("a row is not sealed yet"))?;
+        let id = key_id(sealed).ok_or(Fault::Broken(place.table))?;
+        let key = self.wrapped.iter().find(|key| key.id == id);
+        let key = key.ok_or_else(|| Error::internal(format!("the data key {id} is not at hand")))?;
+        match self.vault.unwrap(key) {
+            Ok(key) => Ok(Some(key.open_text(place, sealed)?)),
+            Err(Fault::Erased(_)) => Ok(None),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Like [`Keys::text`], for what is not always there.
+    pub fn some_text(&self, place: Place, sealed: Option<&[u8]>) -> Result<Option<String>> {
+        sealed.map_or(Ok(None), |sealed| self.text(place, Some(sealed)))
+    }
+}
+
 impl Tx {
+    /// The keys that these values were sealed with.
+    pub async fn keys_of<'s>(&mut self, sealed: impl IntoIterator<Item = Option<&'s [u8]>>) -> Result<Keys> {
+        let mut ids: Vec<Uuid> = sealed.into_iter().filter_map(|sealed| key_id(sealed?)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let found = self.ask(async |conn| find(conn, &ids).await).await?;
+        Ok(Keys::new(self.vault(), found))
+    }
+
     /// The data key that seals what belongs to a matter: that of the complaint it began with.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use super::statement::{Fixed, Text};
 use super::tx::Tx;
 use crate::error::{Error, Kind, Result};
 use crate::values::MatterId;
+use crate::vault::{DataKey, Place};
 
 /// Which request: whose, for what, under which key.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +23,7 @@ pub struct Key<'a> {
 }
 
 /// A first answer.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = kept, check_for_backend(diesel::pg::Pg))]
+#[derive(Debug, Clone)]
 pub struct FirstAnswer {
     /// Keyed digest of the body that was sent.
     pub body_digest: Vec<u8>,
@@ -45,7 +45,7 @@ impl Text for TryLock {
 }
 
 /// The first answer under `key`, if there was one. From here on, the key is held until the transaction ends.
-pub async fn find(tx: &mut Tx, key: &Key<'_>) -> Result<Option<FirstAnswer>> {
+pub async fn find(tx: &mut Tx, register: &DataKey, key: &Key<'_>) -> Result<Option<FirstAnswer>> {
     let lock = i64::from_be_bytes(key.digest.first_chunk().copied().unwrap_or_default());
     let free: bool = tx
         .ask(async |mut conn| {
@@ -55,21 +55,42 @@ pub async fn find(tx: &mut Tx, key: &Key<'_>) -> Result<Option<FirstAnswer>> {
     if !free {
         return Err(Error::new(Kind::StillRunning, "a request with this Idempotency-Key is still running"));
     }
-    tx.ask(async |mut conn| {
-        kept::table
-            .filter(kept::actor.eq(key.actor))
-            .filter(kept::operation.eq(key.operation))
-            .filter(kept::key_digest.eq(&key.digest[..]))
-            .select(FirstAnswer::as_select())
-            .first(&mut conn)
-            .await
-            .optional()
-    })
-    .await
+    let row: Option<Row> = tx
+        .ask(async |mut conn| {
+            kept::table
+                .filter(kept::actor.eq(key.actor))
+                .filter(kept::operation.eq(key.operation))
+                .filter(kept::key_digest.eq(&key.digest[..]))
+                .select((kept::body_digest, kept::status, kept::etag, kept::location, kept::body_sealed))
+                .first(&mut conn)
+                .await
+                .optional()
+        })
+        .await?;
+    let Some((body_digest, status, etag, location, body)) = row else { return Ok(None) };
+    let body = body.ok_or_else(|| Error::unavailable(2).because("a first answer is not sealed yet"))?;
+    let body = register.open_text(key.place(), &body)?;
+    Ok(Some(FirstAnswer { body_digest, status, etag, location, body }))
+}
+
+type Row = (Vec<u8>, i16, Option<String>, Option<String>, Option<Vec<u8>>);
+
+impl Key<'_> {
+    /// Where the body of the answer stands.
+    fn place(&self) -> Place {
+        let row = self.digest.first_chunk::<16>().copied().unwrap_or_default();
+        Place::new("idempotency_keys", "body", uuid::Uuid::from_bytes(row))
+    }
 }
 
 /// Keeps `answer`; whoever is walled from `matter` later does not get it again.
-pub async fn keep(tx: &mut Tx, key: &Key<'_>, answer: FirstAnswer, matter: Option<MatterId>) -> Result<()> {
+pub async fn keep(
+    tx: &mut Tx,
+    register: &DataKey,
+    key: &Key<'_>,
+    answer: FirstAnswer,
+    matter: Option<MatterId>,
+) -> Result<()> {
     let row = (
         kept::actor.eq(key.actor),
         kept::operation.eq(key.operation),
@@ -78,7 +99,7 @@ pub async fn keep(tx: &mut Tx, key: &Key<'_>, answer: FirstAnswer, matter: Optio
         kept::status.eq(answer.status),
         kept::etag.eq(answer.etag),
         kept::location.eq(answer.location),
-        kept::body.eq(answer.body),
+        kept::body_sealed.eq(register.seal(key.place(), answer.body.as_bytes())?),
         kept::matter_id.eq(matter.map(MatterId::uuid)),
         kept::created_at.eq(tx.now()),
     );

@@ -4,6 +4,7 @@
 //! [`Db::read_recorded`] is for what may only be read with an entry; [`Db::read`] for the rest. Each of them tells
 //! Postgres who acts before anything else is asked; row security hides from them what they need not know.
 
+pub mod clear_text;
 pub mod data_keys;
 pub mod embedded;
 pub mod first_answers;

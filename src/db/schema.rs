@@ -16,6 +16,7 @@ diesel::table! {
         outcome -> Nullable<Text>,
         discipline -> Nullable<Text>,
         salt -> Uuid,
+        told_sealed -> Nullable<Bytea>,
     }
 }
 
@@ -153,10 +154,11 @@ diesel::table! {
         deadline_id -> Uuid,
         paused_at -> Timestamptz,
         paused_by -> Uuid,
-        reason -> Text,
+        reason -> Nullable<Text>,
         resumed_at -> Nullable<Timestamptz>,
         resumed_by -> Nullable<Uuid>,
         salt -> Uuid,
+        reason_sealed -> Nullable<Bytea>,
     }
 }
 
@@ -193,9 +195,10 @@ diesel::table! {
         status -> Int2,
         etag -> Nullable<Text>,
         location -> Nullable<Text>,
-        body -> Text,
+        body -> Nullable<Text>,
         matter_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
+        body_sealed -> Nullable<Bytea>,
     }
 }
 
@@ -262,9 +265,10 @@ diesel::table! {
         direction -> Text,
         author_id -> Nullable<Uuid>,
         kind -> Text,
-        text -> Text,
+        text -> Nullable<Text>,
         sent_at -> Timestamptz,
         salt -> Uuid,
+        text_sealed -> Nullable<Bytea>,
     }
 }
 
@@ -273,9 +277,10 @@ diesel::table! {
         id -> Uuid,
         case_id -> Uuid,
         author_id -> Uuid,
-        text -> Text,
+        text -> Nullable<Text>,
         written_at -> Timestamptz,
         salt -> Uuid,
+        text_sealed -> Nullable<Bytea>,
     }
 }
 
@@ -287,7 +292,7 @@ diesel::table! {
         case_id -> Nullable<Uuid>,
         kind -> Text,
         payload -> Jsonb,
-        reason -> Text,
+        reason -> Nullable<Text>,
         proposed_by -> Uuid,
         proposed_at -> Timestamptz,
         seen_version -> Int4,
@@ -297,6 +302,8 @@ diesel::table! {
         decision_reason -> Nullable<Text>,
         version -> Int4,
         salt -> Uuid,
+        reason_sealed -> Nullable<Bytea>,
+        decision_reason_sealed -> Nullable<Bytea>,
     }
 }
 
@@ -326,10 +333,14 @@ diesel::table! {
 diesel::table! {
     submissions (complaint_id) {
         complaint_id -> Uuid,
-        narrative -> Text,
-        particulars -> Text,
+        narrative -> Nullable<Text>,
+        particulars -> Nullable<Text>,
         identities -> Nullable<Text>,
-        salt -> Bytea,
+        salt -> Nullable<Bytea>,
+        narrative_sealed -> Nullable<Bytea>,
+        particulars_sealed -> Nullable<Bytea>,
+        identities_sealed -> Nullable<Bytea>,
+        salt_sealed -> Nullable<Bytea>,
     }
 }
 
@@ -356,10 +367,11 @@ diesel::table! {
         user_id -> Uuid,
         matter_id -> Uuid,
         kind -> Text,
-        reason -> Text,
+        reason -> Nullable<Text>,
         put_up_by -> Uuid,
         put_up_at -> Timestamptz,
         salt -> Uuid,
+        reason_sealed -> Nullable<Bytea>,
     }
 }
 

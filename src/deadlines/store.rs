@@ -13,6 +13,7 @@ use crate::db::schema::{assignments, cases, complaints, deadline_pauses, deadlin
 use crate::db::statement::{Fixed, Text};
 use crate::error::Result;
 use crate::values::{CaseId, ComplaintId, DeadlineId, MatterId, Reason, UserId};
+use crate::vault::Place;
 
 struct Start;
 impl Text for Start {
@@ -146,12 +147,15 @@ pub(super) async fn lock(tx: &mut Tx, id: DeadlineId) -> Result<Option<Deadline>
 
 pub(super) async fn pause(tx: &mut Tx, deadline: &Deadline, by: UserId, reason: &Reason) -> Result<Deadline> {
     let now = tx.now();
+    let id = Uuid::now_v7();
+    let key = tx.data_key(deadline.matter_id.uuid()).await?;
+    let place = Place::new("deadline_pauses", "reason", id);
     let pause = (
-        deadline_pauses::id.eq(Uuid::now_v7()),
+        deadline_pauses::id.eq(id),
         deadline_pauses::deadline_id.eq(deadline.id),
         deadline_pauses::paused_at.eq(now),
         deadline_pauses::paused_by.eq(by),
-        deadline_pauses::reason.eq(reason.as_str()),
+        deadline_pauses::reason_sealed.eq(key.seal(place, reason.as_str().as_bytes())?),
     );
     tx.ask(async |mut conn| {
         diesel::insert_into(deadline_pauses::table).values(pause).execute(&mut conn).await

@@ -125,7 +125,7 @@ pub async fn once<T: Serialize>(
     let outcome = temwen
         .db
         .write(caller, operation, async |tx| {
-            if let Some(first) = first_answers::find(tx, &key).await? {
+            if let Some(first) = first_answers::find(tx, &temwen.register, &key).await? {
                 if first.body_digest != body_digest {
                     return Err(Error::new(
                         Kind::KeyReused,
@@ -145,7 +145,7 @@ pub async fn once<T: Serialize>(
                 location: created.location.clone(),
                 body: answer.clone(),
             };
-            first_answers::keep(tx, &key, first, created.matter).await?;
+            first_answers::keep(tx, &temwen.register, &key, first, created.matter).await?;
             Ok((created.status, created.version, created.location, answer))
         })
         .await;

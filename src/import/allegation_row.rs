@@ -3,6 +3,7 @@
 use super::complaint_row::Checks;
 use super::mapping::Bound;
 use super::{Faulty, Rules};
+use crate::cases::Told;
 use crate::coa::Vocabulary;
 use crate::error::Result;
 use crate::values::Faults;
@@ -20,14 +21,9 @@ pub(super) struct Taken {
 pub(super) struct Content {
     pub(super) position: i32,
     pub(super) kind: Option<String>,
-    pub(super) reported_as: Option<String>,
     pub(super) category: String,
-    pub(super) subject_ref: Option<String>,
-    pub(super) subject_unit: Option<String>,
-    pub(super) subject_rank: Option<String>,
-    pub(super) finding: Option<String>,
     pub(super) outcome: Option<String>,
-    pub(super) discipline: Option<String>,
+    pub(super) told: Told,
 }
 
 /// Reads a row.
@@ -58,14 +54,16 @@ pub(super) fn read(row: &[String], bound: &Bound<'_>, rules: &Rules<'_>) -> Resu
     let content = Content {
         position: position.unwrap_or_default(),
         kind,
-        reported_as: said,
         category: category.unwrap_or_default(),
-        subject_ref: checks.line("subject_ref"),
-        subject_unit: checks.line("subject_unit"),
-        subject_rank: checks.line("subject_rank"),
-        finding: checks.line("finding"),
+        told: Told {
+            reported_as: said,
+            subject_ref: checks.line("subject_ref"),
+            subject_unit: checks.line("subject_unit"),
+            subject_rank: checks.line("subject_rank"),
+            finding: checks.line("finding"),
+            discipline: checks.line("discipline"),
+        },
         outcome: checks.outcome(),
-        discipline: checks.line("discipline"),
     };
     checks.done(complaint).map(|complaint| Taken { complaint, content })
 }

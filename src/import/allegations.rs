@@ -33,8 +33,11 @@ pub(super) async fn take_over(
     let (cases, there) = temwen.db.read(caller, async |conn| store::cases_there(conn, &refs).await).await?;
     let cases: HashMap<&str, &Known> =
         cases.iter().map(|known| (known.external_ref.as_str(), known)).collect();
-    let mut there: HashMap<(CaseId, i32), Content> =
-        there.into_iter().map(|(case, content)| ((case, content.position), content)).collect();
+    let mut before: HashMap<(CaseId, i32), Content> = HashMap::new();
+    for each in there {
+        before.insert((each.case, each.position), each.open(temwen.db.vault())?);
+    }
+    let mut there = before;
     let mut verdicts = Vec::with_capacity(batch.len());
     let mut wanted: Vec<(&Known, &Content)> = Vec::new();
     for taken in batch {
@@ -77,8 +80,7 @@ async fn store_batch(tx: &mut Tx, policy: &Policy, wanted: &[(&Known, &Content)]
     let raised: Vec<Raised> =
         of_case.values().filter_map(|(known, contents)| raised(policy, known, contents)).collect();
     let touched: Vec<CaseId> = of_case.keys().copied().collect();
-    let new: Vec<(CaseId, &Content)> = wanted.iter().map(|(known, content)| (known.case, *content)).collect();
-    store::insert_allegations(tx, &new, &touched, &raised).await?;
+    store::insert_allegations(tx, wanted, &touched, &raised).await?;
     for raised in &raised {
         if let Some((known, _)) = of_case.get(&raised.case) {
             tx.record(

@@ -1,16 +1,22 @@
 //! SQL of taking allegations over.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel::sql_types as sql;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
 
 use super::allegation_row::Content;
 use super::store::{Ids, MaybeTexts, Texts, taken, use_indexes};
 use crate::auth::Role;
+use crate::cases::Told;
 use crate::db::Tx;
+use crate::db::data_keys::{self, Keys};
 use crate::db::statement::{Fixed, Text};
 use crate::error::{Error, Result};
 use crate::values::{AllegationId, CaseId, MatterId};
+use crate::vault::{Vault, WrappedKey};
 
 /// A case that was taken over.
 #[derive(Debug, Clone)]
@@ -33,32 +39,58 @@ impl Text for CasesThere {
 struct AllegationsThere;
 impl Text for AllegationsThere {
     const GIVEN: &'static str = "refs";
-    const SQL: &'static str = " select a.case_id, a.position, a.type, a.reported_as, a.category, a.subject_ref, a.subject_unit, a.subject_rank, \
-             a.finding, a.outcome, a.discipline \
-         from cases c join allegations a on a.case_id = c.id where c.external_ref = any ((select refs from given)::text[])";
+    const SQL: &'static str = " select a.case_id, a.position, a.type, a.category, a.outcome, a.id, a.told_sealed, \
+             k.id, k.master, k.wrapped \
+         from cases c join allegations a on a.case_id = c.id join data_keys k on k.id = c.matter_id where c.external_ref = any ((select refs from given)::text[])";
     type Row = (
         sql::Uuid,
         sql::Integer,
         sql::Nullable<sql::Text>,
-        sql::Nullable<sql::Text>,
         sql::Text,
         sql::Nullable<sql::Text>,
-        sql::Nullable<sql::Text>,
-        sql::Nullable<sql::Text>,
-        sql::Nullable<sql::Text>,
-        sql::Nullable<sql::Text>,
-        sql::Nullable<sql::Text>,
+        sql::Uuid,
+        sql::Nullable<sql::Binary>,
+        sql::Uuid,
+        sql::Text,
+        sql::Nullable<sql::Binary>,
     );
 }
 
 type Maybe = Option<String>;
-type AllegationRow = (CaseId, i32, Maybe, Maybe, String, Maybe, Maybe, Maybe, Maybe, Maybe, Maybe);
+type Bytes = Option<Vec<u8>>;
+type AllegationRow = (CaseId, i32, Maybe, String, Maybe, AllegationId, Bytes, Uuid, String, Bytes);
+
+/// An allegation that is there already, sealed.
+pub(super) struct There {
+    pub(super) case: CaseId,
+    pub(super) position: i32,
+    kind: Maybe,
+    category: String,
+    outcome: Maybe,
+    id: AllegationId,
+    told: Bytes,
+    key: WrappedKey,
+}
+
+impl There {
+    /// What it says.
+    pub(super) fn open(&self, vault: &Vault) -> Result<Content> {
+        let keys = Keys::new(vault, [self.key.clone()]);
+        Ok(Content {
+            position: self.position,
+            kind: self.kind.clone(),
+            category: self.category.clone(),
+            outcome: self.outcome.clone(),
+            told: Told::open(&keys, self.id, self.told.as_deref())?,
+        })
+    }
+}
 
 /// The cases of these references, and the allegations that they have.
 pub(super) async fn cases_there(
     conn: &AsyncPgConnection,
     refs: &[&str],
-) -> QueryResult<(Vec<Known>, Vec<(CaseId, Content)>)> {
+) -> QueryResult<(Vec<Known>, Vec<There>)> {
     let (mut one, mut two) = (conn, conn);
     let binds = || (refs.to_vec().into_sql::<Texts>(),);
     let (indexes, cases, allegations) = futures_util::join!(
@@ -71,43 +103,24 @@ pub(super) async fn cases_there(
     let known = |(external_ref, case, matter, category, flags): (Option<String>, _, _, _, _)| {
         external_ref.map(|external_ref| Known { external_ref, case, matter, category, flags })
     };
-    let content = |(
+    let there = |(case, position, kind, category, outcome, id, told, key, master, wrapped)| There {
         case,
         position,
         kind,
-        reported_as,
         category,
-        subject_ref,
-        subject_unit,
-        subject_rank,
-        finding,
         outcome,
-        discipline,
-    )| {
-        let content = Content {
-            position,
-            kind,
-            reported_as,
-            category,
-            subject_ref,
-            subject_unit,
-            subject_rank,
-            finding,
-            outcome,
-            discipline,
-        };
-        (case, content)
+        id,
+        told,
+        key: WrappedKey { id: key, master, wrapped },
     };
-    Ok((cases?.into_iter().filter_map(known).collect(), allegations?.into_iter().map(content).collect()))
+    Ok((cases?.into_iter().filter_map(known).collect(), allegations?.into_iter().map(there).collect()))
 }
 
 struct InsertAllegations;
 impl Text for InsertAllegations {
-    const GIVEN: &'static str = "ids, cases, positions, kinds, saids, categories, subjects, units, ranks, findings, outcomes, disciplines";
-    const SQL: &'static str = " insert into allegations (id, case_id, position, type, reported_as, category, subject_ref, subject_unit, \
-             subject_rank, finding, outcome, discipline) \
-         select each.* from given, unnest(ids, cases, positions, kinds, saids, categories, subjects, units, ranks, findings, outcomes, \
-             disciplines) as each";
+    const GIVEN: &'static str = "ids, cases, positions, kinds, categories, outcomes, tolds";
+    const SQL: &'static str = " insert into allegations (id, case_id, position, type, category, outcome, told_sealed) \
+         select each.* from given, unnest(ids, cases, positions, kinds, categories, outcomes, tolds) as each";
     type Row = ();
 }
 
@@ -149,25 +162,34 @@ pub(super) struct Raised {
 /// Stores allegations of the cases `touched`, and what they make of the cases.
 pub(super) async fn insert_allegations(
     tx: &mut Tx,
-    new: &[(CaseId, &Content)],
+    new: &[(&Known, &Content)],
     touched: &[CaseId],
     raised: &[Raised],
 ) -> Result<()> {
     let now = tx.now();
     let maybe = |of: fn(&Content) -> &Maybe| new.iter().map(|(_, c)| of(c).clone()).collect::<Vec<_>>();
+    let matters: Vec<Uuid> = new.iter().map(|(known, _)| known.matter.uuid()).collect();
+    let wrapped = tx.ask(async |conn| data_keys::find(conn, &matters).await).await?;
+    let mut keys = HashMap::new();
+    for wrapped in wrapped {
+        keys.insert(wrapped.id, tx.vault().unwrap(&wrapped)?);
+    }
+    let (mut ids, mut tolds) = (Vec::new(), Vec::new());
+    for (known, content) in new {
+        let id = AllegationId::new();
+        let key = keys.get(&known.matter.uuid());
+        let key = key.ok_or_else(|| Error::internal("a case that was taken over has no data key"))?;
+        ids.push(id);
+        tolds.push(content.told.seal(key, id)?);
+    }
     let allegations = (
-        new.iter().map(|_| AllegationId::new()).collect::<Vec<_>>().into_sql::<Ids>(),
-        new.iter().map(|(case, _)| *case).collect::<Vec<_>>().into_sql::<Ids>(),
+        ids.into_sql::<Ids>(),
+        new.iter().map(|(known, _)| known.case).collect::<Vec<_>>().into_sql::<Ids>(),
         new.iter().map(|(_, c)| c.position).collect::<Vec<_>>().into_sql::<sql::Array<sql::Integer>>(),
         maybe(|c| &c.kind).into_sql::<MaybeTexts>(),
-        maybe(|c| &c.reported_as).into_sql::<MaybeTexts>(),
         new.iter().map(|(_, c)| c.category.clone()).collect::<Vec<_>>().into_sql::<Texts>(),
-        maybe(|c| &c.subject_ref).into_sql::<MaybeTexts>(),
-        maybe(|c| &c.subject_unit).into_sql::<MaybeTexts>(),
-        maybe(|c| &c.subject_rank).into_sql::<MaybeTexts>(),
-        maybe(|c| &c.finding).into_sql::<MaybeTexts>(),
         maybe(|c| &c.outcome).into_sql::<MaybeTexts>(),
-        maybe(|c| &c.discipline).into_sql::<MaybeTexts>(),
+        tolds.into_sql::<sql::Array<sql::Nullable<sql::Binary>>>(),
     );
     let touch = (now.into_sql::<sql::Timestamptz>(), touched.to_vec().into_sql::<Ids>());
     let raise = || {

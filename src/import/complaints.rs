@@ -7,13 +7,13 @@ use uuid::Uuid;
 use super::complaint_row::Taken;
 use super::store::{self, New};
 use super::{Seen, Verdict};
-use crate::audit::{Event, What};
+use crate::audit::{Event, What, commitment};
 use crate::auth::Role;
 use crate::auth::credentials::codes::Reference;
 use crate::auth::policy::Action;
 use crate::cases::workflow::Stage;
 use crate::coa::{Event as Start, Matter, Policy};
-use crate::complaints::policy_word;
+use crate::complaints::{SealedWords, policy_word};
 use crate::db::{Caller, Tx};
 use crate::deadlines;
 use crate::error::{Error, Result};
@@ -95,7 +95,9 @@ async fn store_batch(tx: &mut Tx, policy: &Policy, wanted: &[Wanted<'_>]) -> Res
         *number += 1;
         let complaint = ComplaintId::new();
         let matter = MatterId::from(complaint.uuid());
-        let (_key, wrapped) = tx.vault().make_key(complaint.uuid())?;
+        let (key, wrapped) = tx.vault().make_key(complaint.uuid())?;
+        let particulars = serde_json::to_string(&taken.said).map_err(Error::internal)?;
+        let salt = commitment::salt().map_err(Error::internal)?;
         new.push(New {
             complaint,
             case: CaseId::new(),
@@ -117,8 +119,7 @@ async fn store_batch(tx: &mut Tx, policy: &Policy, wanted: &[Wanted<'_>]) -> Res
             outcome: taken.outcome.as_deref(),
             owner_role: desk(policy, &taken.category, &[]),
             external_ref: &taken.external_ref,
-            narrative: &taken.narrative,
-            particulars: serde_json::to_string(&taken.said).map_err(Error::internal)?,
+            words: SealedWords::of(&key, complaint, &taken.narrative, &particulars, None, &salt)?,
             key: wrapped,
         });
     }

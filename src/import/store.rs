@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::auth::Role;
 use crate::cases::workflow::Stage;
-use crate::complaints::Precision;
+use crate::complaints::{Precision, SealedWords};
 use crate::db::Tx;
 use crate::db::statement::{Bare, Fixed, Text};
 use crate::error::{Error, Kind, Result};
@@ -106,8 +106,7 @@ pub(super) struct New<'a> {
     pub(super) outcome: Option<&'a str>,
     pub(super) owner_role: Role,
     pub(super) external_ref: &'a str,
-    pub(super) narrative: &'a str,
-    pub(super) particulars: String,
+    pub(super) words: SealedWords,
     pub(super) key: WrappedKey,
 }
 
@@ -140,12 +139,12 @@ impl Text for InsertComplaints {
 
 struct InsertSubmissions;
 impl Text for InsertSubmissions {
-    const GIVEN: &'static str = "at, ids, narratives, particulars, masters, wrappeds";
+    const GIVEN: &'static str = "at, ids, narratives, particulars, salts, masters, wrappeds";
     const SQL: &'static str = ", keyed as ( \
          insert into data_keys (id, matter_id, master, wrapped, made_at) \
          select k.id, k.id, k.master, k.wrapped, at from given, unnest(ids, masters, wrappeds) as k (id, master, wrapped)) \
-         insert into submissions (complaint_id, narrative, particulars) \
-         select each.* from given, unnest(ids, narratives, particulars) as each";
+         insert into submissions (complaint_id, narrative_sealed, particulars_sealed, salt_sealed) \
+         select each.* from given, unnest(ids, narratives, particulars, salts) as each";
     type Row = ();
 }
 
@@ -214,11 +213,15 @@ pub(super) async fn insert(tx: &mut Tx, new: &[New<'_>], priority: &str, policy:
             texts(|n| n.external_ref).into_sql::<Texts>(),
         ),
     );
+    let sealed = |of: for<'n> fn(&'n New<'_>) -> &'n Vec<u8>| {
+        new.iter().map(|n| of(n).clone()).collect::<Vec<_>>().into_sql::<sql::Array<sql::Binary>>()
+    };
     let submissions = (
         now.into_sql::<sql::Timestamptz>(),
         ids(|n| n.complaint.uuid()).into_sql::<Ids>(),
-        texts(|n| n.narrative).into_sql::<Texts>(),
-        texts(|n| &n.particulars).into_sql::<Texts>(),
+        sealed(|n| &n.words.narrative),
+        sealed(|n| &n.words.particulars),
+        sealed(|n| &n.words.salt),
         texts(|n| &n.key.master).into_sql::<Texts>(),
         new.iter()
             .map(|n| n.key.wrapped.clone())

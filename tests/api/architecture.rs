@@ -26,7 +26,7 @@ const FOUNDATIONS: [(&str, &[&str]); 10] = [
     ("auth", &["values", "error", "tlog"]),
     ("audit", &["values", "error", "auth", "db"]),
     ("vault", &["error", "auth"]),
-    ("db", &["values", "error", "auth", "audit", "temwen", "vault"]),
+    ("db", &["values", "error", "auth", "audit", "temwen", "vault", "progress"]),
 ];
 
 /// Files of pure functions: tables and rules that a reader, or a test, can go through without anything else.

@@ -11,6 +11,8 @@ use actix_web::body::to_bytes;
 use actix_web::dev::Service as _;
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, init_service};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::future::LocalBoxFuture;
@@ -21,7 +23,7 @@ use temwen::auth::policy::Lanes;
 use temwen::auth::{Role, Seat};
 use temwen::coa::{Policy, Texts};
 use temwen::db::embedded::{self, Options, PrivatePostgres};
-use temwen::db::{Caller as By, Connect, Db, Server, data_keys, migrate};
+use temwen::db::{Caller as By, Connect, Db, Server, clear_text, data_keys, migrate};
 use temwen::evidence::blobs::Blobs;
 use temwen::log::guard::Guard;
 use temwen::log::sequencer::{Sequencer, Step};
@@ -29,8 +31,8 @@ use temwen::temwen::{Clock, Front, Shared};
 use temwen::tlog::TrustPolicy;
 use temwen::users::{self, NewUser, Rights};
 use temwen::values::{Email, Line, UserId};
-use temwen::vault::Vault;
 use temwen::vault::keyring::Directory;
+use temwen::vault::{Place, Vault, WrappedKey};
 use temwen::{Temwen, http};
 use tokio::sync::OnceCell;
 
@@ -265,6 +267,36 @@ impl TestApp {
             .await
             .unwrap();
         rows.into_iter().map(|row| row.row).collect()
+    }
+
+    /// Seals what a test stored in the clear, as the owner of the tables does after an update.
+    pub async fn seal_clear_text(&self) -> usize {
+        let owner = Connect { as_owner: true, ..self.connect.clone() };
+        let lanes = Lanes::new(self.temwen.policy.categories_in_lane("psea"));
+        let (clock, seal) = (self.temwen.clock.clone(), self.temwen.keys.entry_seal());
+        let db = Db::new(owner.clone(), 1, clock, lanes, seal, vault()).unwrap();
+        clear_text::seal(&db, &self.temwen.register, &owner).await.unwrap()
+    }
+
+    /// What stands sealed in a column, opened behind the service's back; `id` is the row, and the complaint whose key opens it.
+    pub async fn opened(&self, table: &'static str, column: &'static str, id: &str) -> Option<String> {
+        let key = self
+            .rows(&format!(
+                "select id, master, encode(wrapped, 'base64') as wrapped from data_keys where id = '{id}'"
+            ))
+            .await;
+        let sql = format!(
+            "select encode({column}_sealed, 'base64') as sealed from {table} where {} = '{id}'",
+            if table == "submissions" { "complaint_id" } else { "id" }
+        );
+        let bytes = |text: &str| STANDARD.decode(text.replace('\n', "")).unwrap();
+        let row = self.rows(&sql).await;
+        let id: uuid::Uuid = id.parse().unwrap();
+        let wrapped = key[0]["wrapped"].as_str().map(bytes);
+        let wrapped = WrappedKey { id, master: key[0]["master"].as_str().unwrap().to_owned(), wrapped };
+        let key = vault().unwrap(&wrapped).unwrap();
+        let sealed = bytes(row[0]["sealed"].as_str()?);
+        Some(key.open_text(Place::new(table, column, id), &sealed).unwrap())
     }
 
     /// Gives everything that waits its place in the log, and signs it.

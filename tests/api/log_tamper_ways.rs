@@ -167,12 +167,12 @@ pub const WAYS: &[Way] = &[
     ),
     way(
         "a complaint's text is changed",
-        "update submissions set narrative = 'Nothing happened.'",
+        "update submissions set narrative_sealed = particulars_sealed",
         &[(Flaw::RowDiffers, "submissions")],
     ),
     way(
         "the names in a complaint are changed",
-        "update submissions set identities = '{}'",
+        "update submissions set identities_sealed = salt_sealed",
         &[(Flaw::RowDiffers, "submissions")],
     ),
     way(

@@ -123,7 +123,7 @@ async fn p8_after_an_import_all_rows_wait_with_their_entries() {
     fill(&app, 5_100).await;
     submitted(&app, complaint()).await;
     assert_eq!(check(&app, &[]).await.findings, []);
-    tamper(&app, "update submissions set narrative = 'Nothing happened.'").await;
+    tamper(&app, "update submissions set narrative_sealed = particulars_sealed").await;
     // Rows are left for later while so many wait.
     assert_eq!(round(&app, &mut Progress::default()).await, 0);
     let report = check(&app, &[]).await;

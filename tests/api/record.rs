@@ -40,7 +40,7 @@ async fn p2_a_write_that_records_nothing_is_refused_and_changes_nothing() {
             location: None,
             body: "{}".to_owned(),
         };
-        temwen::db::first_answers::keep(tx, &key, answer, None).await
+        temwen::db::first_answers::keep(tx, &app.temwen.register, &key, answer, None).await
     };
     let error = app.temwen.db.write(&By::system("test"), "test.nothing", write).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Internal);
@@ -88,7 +88,8 @@ async fn p6_what_was_submitted_never_changes() {
     let (mut owner, mut server) = (app.owner().await, server(&app).await);
     for sql in [
         "update submissions set narrative = 'other'",
-        "update submissions set identities = null",
+        "update submissions set narrative_sealed = salt_sealed",
+        "update submissions set identities_sealed = null",
         "delete from submissions",
         "truncate submissions",
         "truncate complaints cascade",

@@ -282,6 +282,8 @@ impl<'a> Stage<'a> {
             }
         }
 
+        let narrative = app.opened("submissions", "narrative", &first).await.unwrap().replace('\'', "''");
+        let particulars = app.opened("submissions", "particulars", &first).await.unwrap().replace('\'', "''");
         let mut sql = String::new();
         for (relation, player) in &players {
             let me = player.id;
@@ -319,9 +321,8 @@ impl<'a> Stage<'a> {
                          select gen_random_uuid(), 'own-{me}', matter_id, case_id, gen_random_uuid(), submission_digest, channel, language, category, priority,
                              incident_precision, anonymity, status, received_at, clock_start, '{me}', owner_role, policy
                          from complaints where id = '{first}';
-                         insert into submissions (complaint_id, narrative, particulars)
-                             select c.id, s.narrative, s.particulars from complaints c, submissions s
-                             where c.submitted_by = '{me}' and s.complaint_id = '{first}';"
+                         insert into submissions (complaint_id, narrative, particulars, salt)
+                             select c.id, '{narrative}', '{particulars}', sha256('') from complaints c where c.submitted_by = '{me}';"
                     )
                     .unwrap();
                 }
@@ -329,6 +330,8 @@ impl<'a> Stage<'a> {
             }
         }
         owner.batch_execute(&sql).await.unwrap();
+        // What the owner stored in the clear is sealed, as after an update.
+        app.seal_clear_text().await;
 
         // What is to be hidden.
         let matter = one(&mut owner, format!("select matter_id as id from cases where id = '{case}'")).await;
