@@ -8,12 +8,12 @@ create table evidence (
     id uuid constraint evidence_pkey primary key,
     case_id uuid constraint evidence_case_fkey references cases,
     complaint_id uuid constraint evidence_complaint_fkey references complaints,
-    state text not null constraint evidence_state_known
-        check (state in ('arriving', 'kept', 'refused', 'expired', 'given_up', 'forgotten')),
+    stage text not null constraint evidence_stage_known
+        check (stage in ('arriving', 'kept', 'refused', 'expired', 'given_up', 'forgotten')),
     uploaded_by uuid constraint evidence_uploaded_by_fkey references users,
     key bytea not null,
     given bytea not null,
-    found bytea,
+    known bytea,
     size bigint not null constraint evidence_size_positive check (size > 0),
     arrived bigint not null default 0 constraint evidence_arrived_within check (arrived between 0 and size),
     supersedes uuid constraint evidence_supersedes_fkey references evidence,
@@ -26,21 +26,21 @@ create table evidence (
     cleared_at timestamptz,
     salt uuid not null default gen_random_uuid(),
     constraint evidence_of_one_thing check ((case_id is null) <> (complaint_id is null)),
-    constraint evidence_kept_is_whole check (state <> 'kept' or (arrived = size and found is not null and received_at is not null))
+    constraint evidence_kept_is_whole check (stage <> 'kept' or (arrived = size and known is not null and received_at is not null))
 );
 comment on table evidence is 'A file, from its first byte on. It is never replaced: another one supersedes it, and both stay.';
 comment on column evidence.key is 'The file''s own random key, sealed under the matter''s data key.';
 comment on column evidence.given is 'JSON, sealed: the name, type and hash that whoever gave it said it has.';
-comment on column evidence.found is 'JSON, sealed: SHA-256 of its bytes, its type, and what it tells besides what it shows.';
+comment on column evidence.known is 'JSON, sealed: SHA-256 of its bytes, its type, and what it tells besides what it shows.';
 comment on column evidence.arrived is 'How many of its bytes are kept. An upload goes on from here.';
 comment on column evidence.checked_at is 'When all its bytes were last read and gave the hash that they came with.';
 comment on column evidence.cleared_at is 'When nothing was left in the store that should not be there: nothing at all, unless the file is kept.';
 comment on column evidence.salt is 'Random: makes the digest of this row tell nothing of what it holds.';
 create index evidence_of_case on evidence (case_id, begun_at, id) where case_id is not null;
 create index evidence_of_complaint on evidence (complaint_id, begun_at, id) where complaint_id is not null;
-create index evidence_arriving on evidence (expires_at) where state = 'arriving';
-create index evidence_to_clear on evidence (begun_at) where cleared_at is null and state <> 'arriving';
-create index evidence_to_check on evidence (checked_at) where state = 'kept' and damaged_at is null;
+create index evidence_arriving on evidence (expires_at) where stage = 'arriving';
+create index evidence_to_clear on evidence (begun_at) where cleared_at is null and stage <> 'arriving';
+create index evidence_to_check on evidence (checked_at) where stage = 'kept' and damaged_at is null;
 create trigger evidence_is_never_deleted before delete on evidence for each row execute function refuse_change();
 create trigger evidence_is_never_emptied before truncate on evidence for each statement execute function refuse_change();
 
@@ -50,7 +50,7 @@ begin
     if (new.id, new.case_id, new.complaint_id, new.uploaded_by, new.key, new.given, new.size, new.supersedes, new.derived_from, new.begun_at)
             is distinct from (old.id, old.case_id, old.complaint_id, old.uploaded_by, old.key, old.given, old.size, old.supersedes,
                 old.derived_from, old.begun_at)
-        or (old.found is not null and new.found is distinct from old.found)
+        or (old.known is not null and new.known is distinct from old.known)
         or (old.received_at is not null and new.received_at is distinct from old.received_at)
     then
         raise exception 'what was given never changes' using errcode = 'restrict_violation';
@@ -138,4 +138,4 @@ end
 $$;
 
 grant select, insert on evidence, evidence_segments, custody_events to temwen_server;
-grant update (state, found, arrived, expires_at, received_at, checked_at, damaged_at, cleared_at) on evidence to temwen_server;
+grant update (stage, known, arrived, expires_at, received_at, checked_at, damaged_at, cleared_at) on evidence to temwen_server;

@@ -144,7 +144,7 @@ pub async fn read(
 ) -> Result<Vec<Link>> {
     let case = super::case(tx, policy, case, false).await?;
     let row = super::of_case(tx, &case, file).await?;
-    let erased = row.state == super::State::Forgotten;
+    let erased = row.stage == super::State::Forgotten;
     let key = if erased { None } else { Some(tx.data_key(row.sealed_with()?).await?) };
     let mut links = Vec::new();
     for row in store::of_file(tx, file, after, rows).await? {

@@ -62,7 +62,7 @@ pub(super) async fn open(
 ) -> Result<Opened> {
     let case = super::case(tx, policy, case, false).await?;
     let row = super::of_case(tx, &case, file).await?;
-    if row.state == State::Forgotten {
+    if row.stage == State::Forgotten {
         return Err(Error::new(Kind::Erased, "this file was erased with its matter"));
     }
     *size = row.size();

@@ -89,7 +89,7 @@ impl From<Evidence> for EvidenceView {
             derived_from: row.derived_from,
             checked_at: row.checked_at,
             damaged_at: row.damaged_at,
-            erased: row.state == State::Forgotten,
+            erased: row.stage == State::Forgotten,
         }
     }
 }

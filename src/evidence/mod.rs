@@ -83,7 +83,7 @@ pub struct Row {
     /// The complaint that its reporter gave it to.
     pub complaint_id: Option<ComplaintId>,
     /// How far it has come.
-    pub state: State,
+    pub stage: State,
     /// The officer who gave it.
     pub uploaded_by: Option<UserId>,
     /// Its own key, sealed.
@@ -91,7 +91,7 @@ pub struct Row {
     /// What was said of it, sealed.
     pub given: Vec<u8>,
     /// What was found in it, sealed.
-    pub found: Option<Vec<u8>>,
+    pub known: Option<Vec<u8>>,
     /// How many bytes it has.
     pub size: i64,
     /// How many of them are there.
@@ -174,8 +174,8 @@ impl Row {
     }
 
     fn found(&self, key: &DataKey) -> Result<Option<Found>> {
-        let Some(found) = &self.found else { return Ok(None) };
-        let bytes = key.open(Place::new(TABLE, "found", self.id.uuid()), found)?;
+        let Some(known) = &self.known else { return Ok(None) };
+        let bytes = key.open(Place::new(TABLE, "known", self.id.uuid()), known)?;
         serde_json::from_slice(&bytes).map(Some).map_err(Error::internal)
     }
 
@@ -227,7 +227,7 @@ async fn case(tx: &mut Tx, policy: &Policy, id: CaseId, keep: bool) -> Result<ca
 /// A file of a case, or of one of its complaints.
 async fn of_case(tx: &mut Tx, case: &cases::Case, id: EvidenceId) -> Result<Row> {
     let row = store::of_case(tx, case.id, id).await?.ok_or_else(Error::not_found)?;
-    match row.state {
+    match row.stage {
         State::Kept | State::Forgotten => Ok(row),
         _ => Err(Error::not_found()),
     }
@@ -235,7 +235,7 @@ async fn of_case(tx: &mut Tx, case: &cases::Case, id: EvidenceId) -> Result<Row>
 
 /// Opens what is sealed of a file; nothing, once it was erased.
 async fn open(tx: &mut Tx, row: Row, superseded_by: Option<EvidenceId>) -> Result<Evidence> {
-    if row.state == State::Forgotten {
+    if row.stage == State::Forgotten {
         return Ok(Evidence { row, given: None, found: None, superseded_by });
     }
     let key = tx.data_key(row.sealed_with()?).await?;

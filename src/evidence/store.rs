@@ -37,7 +37,7 @@ pub(super) async fn insert(tx: &mut Tx, new: New) -> Result<Row> {
         evidence::id.eq(new.id),
         evidence::case_id.eq(case),
         evidence::complaint_id.eq(complaint),
-        evidence::state.eq(State::Arriving),
+        evidence::stage.eq(State::Arriving),
         evidence::uploaded_by.eq(new.uploaded_by),
         evidence::key.eq(new.key),
         evidence::given.eq(new.given),
@@ -67,8 +67,8 @@ pub(super) async fn weight(tx: &mut Tx, home: Home) -> Result<(i64, i64)> {
     };
     let live: Vec<(State, i64)> = tx
         .ask(async |mut conn| {
-            here.filter(evidence::state.eq_any([State::Arriving, State::Kept]))
-                .select((evidence::state, evidence::size))
+            here.filter(evidence::stage.eq_any([State::Arriving, State::Kept]))
+                .select((evidence::stage, evidence::size))
                 .load(&mut conn)
                 .await
         })
@@ -146,7 +146,7 @@ pub(super) async fn add(
     tx.ask(async |mut conn| {
         let here = evidence::table
             .find(id)
-            .filter(evidence::state.eq(State::Arriving))
+            .filter(evidence::stage.eq(State::Arriving))
             .filter(evidence::arrived.eq(from));
         let moved = diesel::update(here)
             .set((evidence::arrived.eq(to), evidence::expires_at.eq(expires_at)))
@@ -179,11 +179,11 @@ pub(super) async fn end(tx: &mut Tx, id: EvidenceId, state: State, found: Option
     let at = tx.now();
     let kept = state == State::Kept;
     tx.ask(async |mut conn| {
-        let here = evidence::table.find(id).filter(evidence::state.eq(State::Arriving));
+        let here = evidence::table.find(id).filter(evidence::stage.eq(State::Arriving));
         diesel::update(here)
             .set((
-                evidence::state.eq(state),
-                evidence::found.eq(found),
+                evidence::stage.eq(state),
+                evidence::known.eq(found),
                 evidence::received_at.eq(kept.then_some(at)),
                 evidence::checked_at.eq(kept.then_some(at)),
             ))
@@ -221,7 +221,7 @@ pub(super) async fn list(
         .filter(evidence::case_id.eq(case).or(evidence::complaint_id.eq_any(
             complaints::table.filter(complaints::case_id.eq(case)).select(complaints::id.nullable()),
         )))
-        .filter(evidence::state.eq_any(SHOWN))
+        .filter(evidence::stage.eq_any(SHOWN))
         .into_boxed();
     if let Some((at, id)) = after {
         query = query.filter(
@@ -242,7 +242,7 @@ pub(super) async fn list(
     let taken: Vec<(EvidenceId, Option<EvidenceId>)> = tx
         .ask(async |mut conn| {
             evidence::table
-                .filter(evidence::supersedes.eq_any(ids).and(evidence::state.eq_any(SHOWN)))
+                .filter(evidence::supersedes.eq_any(ids).and(evidence::stage.eq_any(SHOWN)))
                 .order(evidence::begun_at)
                 .select((evidence::id, evidence::supersedes))
                 .load(&mut conn)
@@ -257,7 +257,7 @@ pub(super) async fn list(
 pub(super) async fn superseding(tx: &mut Tx, id: EvidenceId) -> Result<Option<EvidenceId>> {
     tx.ask(async |mut conn| {
         evidence::table
-            .filter(evidence::supersedes.eq(id).and(evidence::state.eq_any(SHOWN)))
+            .filter(evidence::supersedes.eq(id).and(evidence::stage.eq_any(SHOWN)))
             .order(evidence::begun_at.desc())
             .select(evidence::id)
             .first(&mut conn)
@@ -276,7 +276,7 @@ pub(super) async fn of_complaint(
 ) -> Result<Vec<Row>> {
     let mut query = evidence::table
         .filter(evidence::complaint_id.eq(complaint))
-        .filter(evidence::state.eq_any(SHOWN))
+        .filter(evidence::stage.eq_any(SHOWN))
         .into_boxed();
     if let Some((at, id)) = after {
         query = query.filter(
@@ -321,10 +321,10 @@ pub(super) async fn forget(tx: &mut Tx, matter: MatterId) -> Result<usize> {
         let of_complaints =
             complaints::table.filter(complaints::matter_id.eq(matter)).select(complaints::id.nullable());
         let these = evidence::table
-            .filter(evidence::state.eq_any([State::Arriving, State::Kept]))
+            .filter(evidence::stage.eq_any([State::Arriving, State::Kept]))
             .filter(evidence::case_id.eq_any(of_cases).or(evidence::complaint_id.eq_any(of_complaints)));
         diesel::update(these)
-            .set((evidence::state.eq(State::Forgotten), evidence::cleared_at.eq(None::<DateTime<Utc>>)))
+            .set((evidence::stage.eq(State::Forgotten), evidence::cleared_at.eq(None::<DateTime<Utc>>)))
             .execute(&mut conn)
             .await
     })

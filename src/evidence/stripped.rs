@@ -40,7 +40,7 @@ pub(super) async fn make(
     let open = async |tx: &mut Tx| {
         let case = super::case(tx, &temwen.policy, case, true).await?;
         let row = super::of_case(tx, &case, file).await?;
-        if row.state == State::Forgotten {
+        if row.stage == State::Forgotten {
             return Err(cannot("it was erased"));
         }
         let source = super::source(tx, &row).await?;
@@ -127,7 +127,7 @@ impl Copy {
         let home = Home::Case(case.id);
         uploads::insert(tx, home, &key, &self.given, self.size, None, derived).await?;
         let until = tx.now();
-        let found = sealed(&key, "found", self.id, &self.found)?;
+        let found = sealed(&key, "known", self.id, &self.found)?;
         let kept = store::add(tx, self.id, 0, &self.segments, until).await?
             && store::end(tx, self.id, State::Kept, Some(found)).await?;
         if !kept {

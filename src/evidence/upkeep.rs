@@ -67,7 +67,7 @@ async fn clear(temwen: &Temwen) -> Result<usize> {
         .await?;
     let mut done = 0;
     for row in due {
-        let keep = if row.state == State::Kept {
+        let keep = if row.stage == State::Kept {
             temwen.db.read(&system, async |conn| store::segments_of(conn, row.id).await).await?
         } else {
             Vec::new()
@@ -76,7 +76,7 @@ async fn clear(temwen: &Temwen) -> Result<usize> {
         let removed = temwen.evidence.clear(row.id, &keep).await?;
         let work = async |tx: &mut Tx| {
             let matter = store::matter_of(tx, &row).await?.ok_or_else(Error::not_found)?;
-            if !upkeep_store::cleared(tx, row.id, row.state).await? {
+            if !upkeep_store::cleared(tx, row.id, row.stage).await? {
                 return Err(Error::not_found());
             }
             let removed = i64::try_from(removed).unwrap_or(i64::MAX);

@@ -21,7 +21,7 @@ pub(super) async fn unfinished(
         .eq(evidence::size)
         .and(evidence::expires_at.lt(now + chrono::TimeDelta::hours(24) - chrono::TimeDelta::minutes(1)));
     evidence::table
-        .filter(evidence::state.eq(State::Arriving))
+        .filter(evidence::stage.eq(State::Arriving))
         .filter(evidence::expires_at.le(now).or(whole))
         .order(evidence::expires_at)
         .limit(most)
@@ -36,9 +36,9 @@ pub(super) async fn expire(tx: &mut Tx, id: EvidenceId) -> Result<bool> {
     tx.ask(async |mut conn| {
         let here = evidence::table
             .find(id)
-            .filter(evidence::state.eq(State::Arriving))
+            .filter(evidence::stage.eq(State::Arriving))
             .filter(evidence::expires_at.le(now));
-        diesel::update(here).set(evidence::state.eq(State::Expired)).execute(&mut conn).await
+        diesel::update(here).set(evidence::stage.eq(State::Expired)).execute(&mut conn).await
     })
     .await
     .map(|ended| ended == 1)
@@ -51,8 +51,8 @@ pub(super) async fn to_clear(
     most: i64,
 ) -> QueryResult<Vec<Row>> {
     evidence::table
-        .filter(evidence::state.ne(State::Arriving).and(evidence::cleared_at.is_null()))
-        .filter(evidence::state.ne(State::Kept).or(evidence::received_at.lt(settled)))
+        .filter(evidence::stage.ne(State::Arriving).and(evidence::cleared_at.is_null()))
+        .filter(evidence::stage.ne(State::Kept).or(evidence::received_at.lt(settled)))
         .order(evidence::begun_at)
         .limit(most)
         .select(Row::as_select())
@@ -64,7 +64,7 @@ pub(super) async fn to_clear(
 pub(super) async fn cleared(tx: &mut Tx, id: EvidenceId, state: State) -> Result<bool> {
     let now = tx.now();
     tx.ask(async |mut conn| {
-        let here = evidence::table.find(id).filter(evidence::state.eq(state));
+        let here = evidence::table.find(id).filter(evidence::stage.eq(state));
         diesel::update(here).set(evidence::cleared_at.eq(now)).execute(&mut conn).await
     })
     .await
@@ -78,7 +78,7 @@ pub(super) async fn to_check(
     most: i64,
 ) -> QueryResult<Vec<Row>> {
     evidence::table
-        .filter(evidence::state.eq(State::Kept).and(evidence::damaged_at.is_null()))
+        .filter(evidence::stage.eq(State::Kept).and(evidence::damaged_at.is_null()))
         .filter(evidence::checked_at.lt(before))
         .order(evidence::checked_at)
         .limit(most)
@@ -91,7 +91,7 @@ pub(super) async fn to_check(
 pub(super) async fn checked(tx: &mut Tx, id: EvidenceId) -> Result<bool> {
     let now = tx.now();
     tx.ask(async |mut conn| {
-        let here = evidence::table.find(id).filter(evidence::state.eq(State::Kept));
+        let here = evidence::table.find(id).filter(evidence::stage.eq(State::Kept));
         diesel::update(here).set(evidence::checked_at.eq(now)).execute(&mut conn).await
     })
     .await

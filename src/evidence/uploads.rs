@@ -75,7 +75,7 @@ pub async fn begin(
         return Err(Error::new(Kind::TooLarge, "a complaint takes at most 8 GiB of files"));
     }
     if let (Some(before), Home::Case(case)) = (announced.supersedes, home) {
-        let there = store::of_case(tx, case, before).await?.filter(|row| row.state == State::Kept);
+        let there = store::of_case(tx, case, before).await?.filter(|row| row.stage == State::Kept);
         there.ok_or_else(|| Error::fault("Upload-Metadata/supersedes", "is no file of this case"))?;
     }
     let row = insert(tx, home, &key, &announced.given, size, announced.supersedes, None).await?;
@@ -135,20 +135,15 @@ async fn find(temwen: &Temwen, caller: &Caller, home: Home, id: EvidenceId) -> R
     if !may {
         return Err(Error::forbidden());
     }
-    let known = temwen
-        .db
-        .read(caller, async |conn| {
-            let Some(row) = store::upload(conn, home, id).await? else { return Ok(None) };
-            let sealed_with = crate::vault::key_id(&row.key).unwrap_or_default();
-            Ok(Some((row, data_keys::find(conn, &[sealed_with]).await?)))
-        })
-        .await?;
-    let (row, keys) = known.ok_or_else(Error::not_found)?;
+    let known = temwen.db.read(caller, async |conn| store::upload(conn, home, id).await).await?;
+    let row = known.ok_or_else(Error::not_found)?;
     if row.uploaded_by != caller.actor.user() || row.derived_from.is_some() {
         return Err(Error::not_found());
     }
-    let wrapped = keys.first().ok_or_else(|| Error::internal("a file has no data key"))?;
-    Ok((row, temwen.db.vault().unwrap(wrapped)?))
+    let sealed_with = row.sealed_with()?;
+    let wrapped = temwen.db.read(caller, async |conn| data_keys::one(conn, sealed_with).await).await?;
+    let wrapped = wrapped.ok_or_else(|| Error::internal("a file has no data key"))?;
+    Ok((row, temwen.db.vault().unwrap(&wrapped)?))
 }
 
 /// Whether the caller may give files to a case.
@@ -164,7 +159,7 @@ pub async fn may_give(temwen: &Temwen, caller: &Caller, case: crate::values::Cas
 /// Where an upload stands, for whoever began it; over if it is not finished and will not be.
 pub async fn standing(temwen: &Temwen, caller: &Caller, home: Home, id: EvidenceId) -> Result<Row> {
     let (row, _) = find(temwen, caller, home, id).await?;
-    match row.state {
+    match row.stage {
         State::Kept => Ok(row),
         State::Arriving if temwen.clock.now() < row.expires_at => Ok(row),
         _ => Err(over()),
@@ -174,7 +169,7 @@ pub async fn standing(temwen: &Temwen, caller: &Caller, home: Home, id: Evidence
 /// Ends an upload that is not wanted any more; its bytes are removed at once.
 pub async fn give_up(temwen: &Temwen, caller: &Caller, home: Home, id: EvidenceId) -> Result<()> {
     let (row, _) = find(temwen, caller, home, id).await?;
-    if row.state == State::Kept {
+    if row.stage == State::Kept {
         return Err(Error::new(Kind::WrongMoment, "this file is evidence now, and stays"));
     }
     end(temwen, caller, &row, State::GivenUp, None, What::EvidenceGivenUp).await?;
@@ -244,10 +239,10 @@ impl Arriving {
         checksum: Option<Checksum>,
     ) -> Result<Self> {
         let (row, data_key) = find(temwen, caller, home, id).await?;
-        if row.state == State::Kept {
+        if row.stage == State::Kept {
             return Err(elsewhere());
         }
-        if row.state != State::Arriving || row.expires_at <= temwen.clock.now() {
+        if row.stage != State::Arriving || row.expires_at <= temwen.clock.now() {
             return Err(over());
         }
         if row.arrived() != offset {
@@ -331,7 +326,7 @@ impl Arriving {
         let work = async |tx: &mut Tx| {
             let matter = store::matter_of(tx, row).await?.ok_or_else(Error::not_found)?;
             let locked = store::lock(tx, row.id).await?.ok_or_else(Error::not_found)?;
-            if locked.state != State::Arriving {
+            if locked.stage != State::Arriving {
                 return Err(over());
             }
             if store::count(tx, row.id).await? + waiting.len() > MOST_SEGMENTS {
@@ -430,6 +425,6 @@ pub(super) async fn finish(
     }
     let looked = metadata::look(temwen, source()?, &given).await?;
     let found = Found { sha256: hex(&sha256), media: looked.media, risks: looked.risks };
-    let found = sealed(key, "found", row.id, &found)?;
+    let found = sealed(key, "known", row.id, &found)?;
     end(temwen, caller, row, State::Kept, Some(found), What::EvidenceReceived).await
 }

@@ -162,8 +162,8 @@ async fn a_half_finished_upload_leaves_nothing_after_its_time() {
     app.wait(TimeDelta::hours(25));
     settle(&app).await;
     assert!(!folder.exists());
-    let rows = app.rows("select state, cleared_at is not null as cleared from evidence").await;
-    assert_eq!(rows[0], serde_json::json!({"state": "expired", "cleared": true}));
+    let rows = app.rows("select stage, cleared_at is not null as cleared from evidence").await;
+    assert_eq!(rows[0], serde_json::json!({"stage": "expired", "cleared": true}));
 }
 
 #[actix_web::test]
