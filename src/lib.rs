@@ -32,6 +32,7 @@ pub mod users;
 pub mod values;
 pub mod vault;
 pub mod witness;
+pub mod words;
 
 pub use crate::error::{Error, Result};
 pub use crate::temwen::{Clock, Temwen};

@@ -126,6 +126,8 @@ typed_id! {
     NoteId,
     /// A message in a reporter's thread.
     MessageId,
+    /// A version of a complaint's text with passages taken out.
+    RedactionId,
     /// One allegation of a case.
     AllegationId,
     /// One entry of the audit record.

@@ -135,6 +135,16 @@ text_enum! {
         DataKeysRewrapped = "data_keys.rewrapped",
         /// What was stored in the clear before there was a vault was sealed.
         ClearTextSealed = "clear_text.sealed",
+        /// Somebody looked for words among complaints; which, as hashes.
+        ComplaintsSearched = "complaints.searched",
+        /// Somebody looked for words among cases; which, as hashes.
+        CasesSearched = "cases.searched",
+        /// Texts that were there before could be searched from then on.
+        WordsIndexed = "words.indexed",
+        /// A version of a complaint's text was made with passages taken out.
+        ComplaintRedacted = "complaint.redacted",
+        /// Somebody read versions of a complaint's text with passages taken out.
+        RedactionsRead = "redactions.read",
         /// A matter was put under a legal hold.
         HoldSet = "hold.set",
         /// A legal hold was ended by another officer than the one who set it.

@@ -30,6 +30,8 @@ pub enum Action {
     ListComplaints,
     /// Read a complaint's text.
     ReadComplaint,
+    /// Make a version of a complaint's text with passages taken out.
+    Redact,
     /// Tell the reporter that the complaint has arrived.
     Acknowledge,
     /// Judge what a complaint is.
@@ -113,6 +115,7 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
             Integration,
         ]),
         A::Acknowledge => roles.any(&[IntakeOfficer, TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::Redact => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::Assess => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::WriteToReporter => {
             roles.any(&[IntakeOfficer, TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator])

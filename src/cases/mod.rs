@@ -9,6 +9,7 @@ mod assessment_http;
 mod file_http;
 mod file_store;
 pub(crate) mod http;
+pub mod indexing;
 pub mod notes;
 mod notes_http;
 mod notes_store;
@@ -18,6 +19,7 @@ mod people_store;
 pub mod proposals;
 mod proposals_http;
 mod proposals_store;
+pub mod search;
 pub(crate) mod store;
 pub mod workflow;
 

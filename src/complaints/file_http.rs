@@ -37,6 +37,8 @@ struct ComplaintFile {
     identities: Option<Identities>,
     /// What is withheld from you: `reporter`, `victims`, `subjects`.
     withheld: Vec<&'static str>,
+    /// How many versions there are with passages taken out: the number of the newest. They are listed at its `redactions`.
+    redactions: i32,
     /// When the words were erased: their time was over, and two persons signed.
     erased_at: Option<DateTime<Utc>>,
 }
@@ -46,6 +48,7 @@ fn file(
     caller: &SignedIn,
     complaint: Complaint,
     said: Option<Said>,
+    redactions: i32,
     erased_at: Option<DateTime<Utc>>,
 ) -> Result<ComplaintFile> {
     let own = complaint.submitted_by.is_some() && complaint.submitted_by == caller.0.actor.user();
@@ -58,6 +61,7 @@ fn file(
             particulars: None,
             identities: None,
             withheld: Vec::new(),
+            redactions,
             erased_at,
         });
     };
@@ -86,6 +90,7 @@ fn file(
         particulars: Some(particulars),
         identities,
         withheld,
+        redactions,
         erased_at: None,
     })
 }
@@ -102,7 +107,7 @@ async fn read_complaint(
     id: Path<ComplaintId>,
     held: IfNoneMatch,
 ) -> Result<HttpResponse> {
-    let (complaint, said) = super::read(&temwen, &caller.0, *id).await?;
+    let (complaint, said, redactions) = super::read(&temwen, &caller.0, *id).await?;
     let version = complaint.version;
     if held.holds(version) {
         return Ok(unchanged(version));
@@ -113,5 +118,5 @@ async fn read_complaint(
             temwen.db.read(&caller.0, async |conn| data_keys::destroyed_at(conn, id.uuid()).await).await?
         }
     };
-    Ok(versioned(version, &file(&temwen.policy, &caller, complaint, said, erased_at)?))
+    Ok(versioned(version, &file(&temwen.policy, &caller, complaint, said, redactions, erased_at)?))
 }

@@ -8,10 +8,16 @@ mod acknowledgement;
 mod file_http;
 mod given_http;
 pub(crate) mod http;
+pub mod indexing;
+mod list_store;
 pub(crate) mod particulars;
 mod receipt;
 mod receipt_http;
+pub mod redaction;
+mod redaction_http;
+mod redaction_store;
 mod said;
+pub mod search;
 pub(crate) mod store;
 pub mod submission;
 mod submission_http;
@@ -36,10 +42,11 @@ use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
 use crate::values::{CaseId, ComplaintId, MatterId, UserId, text_enum};
 use crate::vault::WrappedKey;
+use crate::words;
 
 pub use self::acknowledgement::acknowledge;
+pub use self::list_store::{Filter, list};
 pub(crate) use self::said::{SealedWords, said_in};
-pub use self::store::{Filter, list};
 pub(crate) use self::store::{Judged, follow_category, judge, of_case};
 pub(crate) use self::walls_store::{copy_walls, wall_reason};
 
@@ -208,6 +215,7 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
         planned.iter().find(|p| p.name == deadlines::name::ACKNOWLEDGEMENT).map_or(clock_start, |p| p.due_at);
     // Keyed, so that whoever reads the database cannot try out what somebody may have said.
     let digest = temwen.keys.digest(Purpose::IdempotencyKey, &[b"submission", &submission.digest()?]);
+    let tokens = search::of_submission(&temwen.register, submission);
 
     for _ in 0..TRIES {
         let id = ComplaintId::new();
@@ -237,11 +245,12 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
             .with("for_somebody", for_somebody);
         let caller = Caller { about: Some(id), ..caller.clone() };
         let store = async |conn: &_| {
-            let (stored, started) = futures_util::join!(
+            let (stored, found, started) = futures_util::join!(
                 store::insert(conn, &new),
+                words::add_new(conn, id, &tokens),
                 deadlines::start_for_complaint(conn, id, MatterId::from(id.uuid()), &planned)
             );
-            started?;
+            (started?, found?);
             Ok(stored?.then_some(()))
         };
         if temwen.db.write_at_once(&caller, "complaints.submit", entry, store).await?.is_some() {
@@ -336,22 +345,31 @@ async fn repeated(
     }))
 }
 
-/// Reads a complaint with what was said in it, unless that was erased. That it was read is itself recorded.
-pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<(Complaint, Option<Said>)> {
+/// Reads a complaint with what was said in it, unless that was erased, and how many versions of it have passages taken out. That it was read is itself recorded.
+pub async fn read(
+    temwen: &Temwen,
+    caller: &Caller,
+    id: ComplaintId,
+) -> Result<(Complaint, Option<Said>, i32)> {
     if !policy::allows(&caller.actor, Action::ReadComplaint) {
         return Err(Error::forbidden());
     }
     let entry = Event::complaint_read(What::ComplaintRead, id);
     let read = async |conn: &_| {
-        let (complaint, said) = futures_util::join!(store::find(conn, id), store::said(conn, id));
-        Ok(complaint?.zip(said?))
+        let (complaint, said, redactions) = futures_util::join!(
+            store::find(conn, id),
+            store::said(conn, id),
+            redaction_store::last_version(conn, id)
+        );
+        let redactions = redactions?;
+        Ok(complaint?.zip(said?).map(|(complaint, said)| (complaint, said, redactions)))
     };
-    let (complaint, said) = temwen
+    let (complaint, said, redactions) = temwen
         .db
         .read_recorded(caller, "complaints.read", entry, read)
         .await?
         .ok_or_else(Error::not_found)?;
-    Ok((complaint, said.open(temwen.db.vault())?))
+    Ok((complaint, said.open(temwen.db.vault())?, redactions))
 }
 
 /// A complaint, held until the transaction ends; as seen by whoever acts.

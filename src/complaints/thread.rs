@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::thread_store as store;
-use super::{Complaint, lock};
+use super::{Complaint, lock, search};
 use crate::audit::{Event, What};
 use crate::auth::Actor;
 use crate::auth::credentials::codes::{AccessCode, Reference};
@@ -21,6 +21,7 @@ use crate::deadlines;
 use crate::error::{Error, Kind, Result};
 use crate::temwen::Temwen;
 use crate::values::{ComplaintId, MatterId, MessageId, SessionId, UserId, Words, text_enum};
+use crate::vault::DataKey;
 
 /// How long a reporter's token is good. It cannot be refreshed: reference and code open the thread again.
 pub const TOKEN_SECONDS: i64 = 15 * 60;
@@ -245,11 +246,17 @@ pub async fn read(
 }
 
 /// The reporter writes.
-pub async fn write_as_reporter(tx: &mut Tx, complaint: ComplaintId, words: &Words) -> Result<Message> {
+pub async fn write_as_reporter(
+    tx: &mut Tx,
+    register: &DataKey,
+    complaint: ComplaintId,
+    words: &Words,
+) -> Result<Message> {
     tx.allow(Action::WriteToReporter)?;
-    let matter = store::matter_of(tx, complaint).await?.ok_or_else(no_thread)?;
+    let (matter, language) = store::matter_of(tx, complaint).await?.ok_or_else(no_thread)?;
     let message =
         store::insert(tx, complaint, Direction::FromReporter, MessageKind::Message, words.as_str()).await?;
+    search::add_message(tx, register, complaint, &language, words.as_str()).await?;
     record(tx, complaint, matter, &message);
     Ok(message)
 }
@@ -257,6 +264,7 @@ pub async fn write_as_reporter(tx: &mut Tx, complaint: ComplaintId, words: &Word
 /// An officer writes to the reporter.
 pub async fn write_as_officer(
     tx: &mut Tx,
+    register: &DataKey,
     complaint: ComplaintId,
     kind: MessageKind,
     words: &Words,
@@ -264,6 +272,7 @@ pub async fn write_as_officer(
     let complaint = lock(tx, complaint).await?;
     tx.allow(Action::WriteToReporter)?;
     let message = send_to_reporter(tx, &complaint, kind, words.as_str()).await?;
+    search::add_message(tx, register, complaint.id, &complaint.language, words.as_str()).await?;
     if kind == MessageKind::Message {
         // A question is no answer; anything else that an officer writes tells the reporter how it goes on.
         deadlines::meet_for_complaint(tx, complaint.id, complaint.matter_id, deadlines::name::FEEDBACK)

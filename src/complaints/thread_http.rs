@@ -237,7 +237,7 @@ async fn write_as_reporter(
 ) -> Result<HttpResponse> {
     let words = Words::parse(body.value.text).map_err(|why| Error::fault("/text", why))?;
     idempotency::once(&temwen, &reporter.caller, "reporter.write", &key, &body.bytes, async |tx| {
-        let message = thread::write_as_reporter(tx, reporter.complaint, &words).await?;
+        let message = thread::write_as_reporter(tx, &temwen.register, reporter.complaint, &words).await?;
         Ok(Created::new(MessageView::of(message, false)))
     })
     .await
@@ -301,7 +301,7 @@ async fn write_to_reporter(
     let words = Words::parse(body.value.text).map_err(|why| Error::fault("/text", why))?;
     let kind = if body.value.question { MessageKind::Question } else { MessageKind::Message };
     idempotency::once(&temwen, &caller.0, "complaints.write", &key.at(id.uuid()), &body.bytes, async |tx| {
-        let (message, matter) = thread::write_as_officer(tx, *id, kind, &words).await?;
+        let (message, matter) = thread::write_as_officer(tx, &temwen.register, *id, kind, &words).await?;
         Ok(Created::new(MessageView::of(message, true)).within(matter))
     })
     .await

@@ -13,8 +13,9 @@ use tracing::Instrument as _;
 
 use super::signals::Stop;
 use crate::audit::{Event, What};
-use crate::cases::people;
+use crate::cases::{self, people};
 use crate::commands::opened::blocking;
+use crate::complaints;
 use crate::db::embedded::PrivatePostgres;
 use crate::db::{Caller, Tx, first_answers, master_keys};
 use crate::deadlines;
@@ -23,6 +24,7 @@ use crate::log::sequencer::Sequencer;
 use crate::log::verify;
 use crate::log::witnesses::Witnesses;
 use crate::temwen::Temwen;
+use crate::words::Later;
 
 /// A checkpoint is at most a second behind: half of that is for writing and signing it.
 const OFTEN: Duration = Duration::from_millis(250);
@@ -94,6 +96,15 @@ pub(super) fn start(
     all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {
         let temwen = of.clone();
         async move { forget(&temwen).await }
+    }));
+    let of = (temwen.clone(), Arc::new(Mutex::new(<[Later; 2]>::default())));
+    all.push(again("words.index", EVERY_MINUTE, stop, move || {
+        let (temwen, places) = of.clone();
+        async move {
+            let [complaints, cases] = &mut *places.lock().await;
+            complaints::indexing::index(&temwen, complaints).await?;
+            cases::indexing::index(&temwen, cases).await
+        }
     }));
     if let Some(numbers) = numbers {
         all.push(again("metrics.upkeep", EVERY_FIVE_SECONDS, stop, move || {

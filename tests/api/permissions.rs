@@ -298,6 +298,8 @@ impl<'a> World<'a> {
             | "assess_complaint"
             | "list_messages"
             | "write_to_reporter"
+            | "redact_complaint"
+            | "list_redactions"
             | "wall_complaint" => {
                 let it = self.known_complaint(who).await.complaint;
                 let version = self.version("complaints", &it).await;
@@ -312,6 +314,12 @@ impl<'a> World<'a> {
                         me.post_seen(&at("/assessment"), version, body).await
                     }
                     "list_messages" => me.get(&at("/messages")).await,
+                    "list_redactions" => me.get(&at("/redactions")).await,
+                    "redact_complaint" => {
+                        let body =
+                            json!({"passages": [{"from": 0, "to": 3}], "reason": "It names somebody."});
+                        me.post(&at("/redactions"), body).await
+                    }
                     "write_to_reporter" => me.post(&at("/messages"), json!({"text": "Thank you."})).await,
                     _ => {
                         me.post(
@@ -679,14 +687,21 @@ async fn docs_permissions_md_says_who_may_do_what() {
     }
     // Those with a narrow part in the whole: exactly this, and a new permission has to be written down here.
     let narrow = [
-        (Role::Integration, BTreeSet::from(["submit_complaint", "list_complaints", "read_complaint"])),
-        (Role::FocalPoint, BTreeSet::from(["submit_complaint", "list_complaints", "read_complaint"])),
+        (
+            Role::Integration,
+            BTreeSet::from(["submit_complaint", "list_complaints", "read_complaint", "list_redactions"]),
+        ),
+        (
+            Role::FocalPoint,
+            BTreeSet::from(["submit_complaint", "list_complaints", "read_complaint", "list_redactions"]),
+        ),
         (
             Role::IntakeOfficer,
             BTreeSet::from([
                 "submit_complaint",
                 "list_complaints",
                 "read_complaint",
+                "list_redactions",
                 "acknowledge_complaint",
                 "list_messages",
                 "write_to_reporter",
