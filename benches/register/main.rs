@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench --bench register                 everything, about twelve minutes
 //! cargo bench --bench register -- --quick      one short round each and no million, about two minutes
-//! cargo bench --bench register -- --only bc    some of: s start-up, n sizes, a b c d, l the log
+//! cargo bench --bench register -- --only bc    some of: s start-up, n sizes, a b c d, h what is hidden, l the log
 //! ```
 //!
 //! It starts a private Postgres with default durability below the folder for temporary files (`TMPDIR`; it should lie on a
@@ -25,6 +25,7 @@
 
 mod bare;
 mod ground;
+mod hidden;
 mod load;
 mod log;
 
@@ -88,7 +89,7 @@ impl Settings {
 fn main() {
     let Some(settings) = Settings::read() else {
         println!(
-            "cargo bench --bench register -- [--quick] [--only snabcdl] [--cases NUMBER] [--clients NUMBER] [--server PROGRAM]"
+            "cargo bench --bench register -- [--quick] [--only snabcdhl] [--cases NUMBER] [--clients NUMBER] [--server PROGRAM]"
         );
         return;
     };
@@ -143,6 +144,9 @@ async fn measure(settings: &Settings) {
                 rows.push(work.compare(settings, &ground, &server, *clients).await);
             }
         }
+    }
+    if settings.wants('h') {
+        results["hidden"] = hidden::measure(settings, &server).await;
     }
     let busy = server.memory();
     drop(server);

@@ -130,11 +130,11 @@ impl Default for Made {
 
 impl TestApp {
     pub async fn start() -> Self {
-        Self::start_with(Made::default()).await
+        Box::pin(Self::start_with(Made::default())).await
     }
 
     pub async fn start_with(made: Made) -> Self {
-        Self::on(database().await, made).await
+        Box::pin(Self::on(database().await, made)).await
     }
 
     /// A Temwen on a database that is there already.
@@ -494,7 +494,7 @@ impl TestApp {
             .batch_execute(&format!("create database {name} template {of} strategy file_copy"))
             .await
             .unwrap();
-        let copy = Self::on(connect(&name, false), Made::default()).await;
+        let copy = Box::pin(Self::on(connect(&name, false), Made::default())).await;
         *copy.now.lock().unwrap() = *self.now.lock().unwrap();
         copy.accounts.store(1000, Ordering::Relaxed);
         copy
