@@ -125,6 +125,7 @@ fn database(folder: &std::path::Path) -> Database {
         postgres_bin_dir: None,
         key_dir: None,
         policy: None,
+        master_keys: None,
     }
 }
 
