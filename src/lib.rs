@@ -23,6 +23,7 @@ pub mod import;
 pub mod log;
 pub mod outside;
 pub mod progress;
+pub mod retention;
 pub mod serve;
 pub mod telemetry;
 pub mod temwen;

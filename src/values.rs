@@ -132,6 +132,10 @@ typed_id! {
     AllegationId,
     /// One entry of the audit record.
     EntryId,
+    /// A legal hold.
+    HoldId,
+    /// An erasure that is proposed, or was carried out.
+    ErasureId,
 }
 
 /// One fault, and where in the body it is (an RFC 6901 pointer).

@@ -145,5 +145,19 @@ text_enum! {
         ComplaintRedacted = "complaint.redacted",
         /// Somebody read versions of a complaint's text with passages taken out.
         RedactionsRead = "redactions.read",
+        /// A matter was put under a legal hold.
+        HoldSet = "hold.set",
+        /// A legal hold was ended by another officer than the one who set it.
+        HoldEnded = "hold.ended",
+        /// Somebody read legal holds, with their reasons.
+        HoldsRead = "holds.read",
+        /// It was proposed to erase a matter that has fallen due.
+        ErasureProposed = "erasure.proposed",
+        /// A second person refused an erasure.
+        ErasureRefused = "erasure.refused",
+        /// Somebody read what is to be erased, with the reasons.
+        ErasuresRead = "erasures.read",
+        /// A second person signed: the keys of a matter were destroyed, and with them what was said, written and named in it.
+        MatterErased = "matter.erased",
     }
 }

@@ -65,11 +65,22 @@ pub enum Action {
     },
     /// See proposals that wait for a second signature.
     ReadProposals,
+    /// See what falls due, what is held and what is to be erased.
+    ReadRetention,
+    /// Put a matter under a legal hold, or end somebody else's.
+    Hold,
+    /// Propose to erase a matter that has fallen due.
+    ProposeErasure,
+    /// Sign or refuse an erasure that another person proposed.
+    SignErasure,
     /// Read and verify the audit record itself.
     Audit,
     /// Act as a part of the system: imports, background steps.
     RunTheRegister,
 }
+
+/// Who may propose to erase a matter; asked again of the first person when the second signs.
+pub const ERASURES_ARE_PROPOSED_BY: [Role; 4] = [TriageOfficer, PseaCoordinator, LegalLiaison, OhchrMonitor];
 
 /// Whether `actor` may do `action`.
 pub fn allows(actor: &Actor, action: Action) -> bool {
@@ -161,6 +172,10 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
         A::SecondSign { psea: true } => roles.any(&[PseaCoordinator, OhchrMonitor]),
         A::SecondSign { psea: false } => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::ReadProposals => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::ReadRetention => roles.any(&ERASURES_ARE_PROPOSED_BY),
+        A::Hold => roles.any(&[LegalLiaison, OhchrMonitor]),
+        A::ProposeErasure => roles.any(&ERASURES_ARE_PROPOSED_BY),
+        A::SignErasure => roles.any(&[PseaCoordinator, LegalLiaison, OhchrMonitor]),
         A::RunTheRegister => false,
     }
 }

@@ -16,7 +16,7 @@ use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::policy::{self, Action};
 use crate::complaints::http::ComplaintView;
-use crate::db::data_keys::Keys;
+use crate::db::data_keys::{self, Keys};
 use crate::deadlines::http::DeadlineView;
 use crate::error::{Error, Result};
 use crate::http::extract::{IfNoneMatch, SignedIn};
@@ -82,9 +82,16 @@ struct CaseFileView {
     allegations: Vec<AllegationView>,
     /// Its clocks.
     deadlines: Vec<DeadlineView>,
+    /// When what was said and written in it was erased: its time was over, and two persons signed.
+    erased_at: Option<DateTime<Utc>>,
 }
 
-fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> Result<CaseFileView> {
+fn view(
+    temwen: &Temwen,
+    caller: &SignedIn,
+    file: CaseFile,
+    erased_at: Option<DateTime<Utc>>,
+) -> Result<CaseFileView> {
     let CaseFile { case, assignments, complaints, allegations, deadlines, duty, key } = file;
     let keys = Keys::new(temwen.db.vault(), key);
     let user = caller.0.actor.user();
@@ -123,6 +130,7 @@ fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> Result<CaseFileVi
         complaints: complaints.into_iter().map(|complaint| ComplaintView::of(complaint, true)).collect(),
         allegations: allegations.into_iter().map(alleged).collect::<Result<_>>()?,
         deadlines: deadlines.into_iter().map(|deadline| DeadlineView::at(now, deadline)).collect(),
+        erased_at,
     })
 }
 
@@ -151,5 +159,11 @@ async fn read_case(
     if held.holds(version) {
         return Ok(unchanged(version));
     }
-    Ok(versioned(version, &view(&temwen, &caller, file)?))
+    let erased_at = match &file.key {
+        Some(key) if key.wrapped.is_none() => {
+            temwen.db.read(&caller.0, async |conn| data_keys::destroyed_at(conn, key.id).await).await?
+        }
+        _ => None,
+    };
+    Ok(versioned(version, &view(&temwen, &caller, file, erased_at)?))
 }

@@ -198,6 +198,10 @@ pub async fn advance(
     tx.allow(Action::Advance(advance.step.takers()))?;
     seen_is_current(seen, case.version)?;
     case.stage.after(advance.step, case.stage_before)?;
+    if case.stage.is_over() {
+        // What was erased is not taken up again: there is nothing left to work on.
+        tx.data_key(case.matter_id.uuid()).await?;
+    }
     let investigates = people_store::investigates(tx, case.id).await?;
     fits(policy, tx.actor(), advance.step, &case, investigates)?;
     check_closure(policy, advance, &case)?;

@@ -2,6 +2,7 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, get};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -11,6 +12,7 @@ use super::particulars::{Identities, Particulars};
 use super::{Complaint, Said};
 use crate::auth::policy;
 use crate::coa::Policy;
+use crate::db::data_keys;
 use crate::error::{Error, Result};
 use crate::http::extract::{IfNoneMatch, SignedIn};
 use crate::http::problem::Refusal;
@@ -37,6 +39,8 @@ struct ComplaintFile {
     withheld: Vec<&'static str>,
     /// How many versions there are with passages taken out: the number of the newest. They are listed at its `redactions`.
     redactions: i32,
+    /// When the words were erased: their time was over, and two persons signed.
+    erased_at: Option<DateTime<Utc>>,
 }
 
 fn file(
@@ -45,6 +49,7 @@ fn file(
     complaint: Complaint,
     said: Option<Said>,
     redactions: i32,
+    erased_at: Option<DateTime<Utc>>,
 ) -> Result<ComplaintFile> {
     let own = complaint.submitted_by.is_some() && complaint.submitted_by == caller.0.actor.user();
     let may = policy::identities(&caller.0.actor, complaint.is_psea(policy), own);
@@ -57,6 +62,7 @@ fn file(
             identities: None,
             withheld: Vec::new(),
             redactions,
+            erased_at,
         });
     };
     let particulars = serde_json::from_str(&said.particulars).map_err(Error::internal)?;
@@ -85,6 +91,7 @@ fn file(
         identities,
         withheld,
         redactions,
+        erased_at: None,
     })
 }
 
@@ -105,5 +112,9 @@ async fn read_complaint(
     if held.holds(version) {
         return Ok(unchanged(version));
     }
-    Ok(versioned(version, &file(&temwen.policy, &caller, complaint, said, redactions)?))
+    let erased_at = match said {
+        Some(_) => None,
+        None => temwen.db.read(&caller.0, async |conn| data_keys::destroyed_at(conn, id.uuid()).await).await?,
+    };
+    Ok(versioned(version, &file(&temwen.policy, &caller, complaint, said, redactions, erased_at)?))
 }

@@ -23,6 +23,7 @@ use crate::http::idempotency::IdempotencyKey;
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
 use crate::http::versioned;
+use crate::http::work::Admitted;
 use crate::temwen::Temwen;
 use crate::values::{CaseId, ComplaintId, UserId, Words};
 use crate::words::Asked;
@@ -85,8 +86,10 @@ impl From<Receipt> for ReceiptView {
 ///
 /// With the same `submission_id` and the same body the first answer comes again, for ever; with another body, 409. The
 /// narrative is kept exactly as it was sent, and never changes afterwards. An officer may hand in what somebody told them.
+/// When very many come at once, whoever has no account is asked for a proof of work (429, `work-required`), or waits.
 #[utoipa::path(tag = "complaints", security((), ("token" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "In place of a `submission_id`: repeats get the first answer again")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "In place of a `submission_id`: repeats get the first answer again"),
+        ("X-Proof-Of-Work" = Option<String>, Header, description = "Where 429 `work-required` asked for it: its `challenge`, a dot, and a nonce")),
     request_body = SubmitComplaint,
     responses(
         (status = 201, body = ReceiptView, description = "It is stored"),
@@ -96,6 +99,7 @@ impl From<Receipt> for ReceiptView {
 async fn submit_complaint(
     temwen: Data<Temwen>,
     caller: Anyone,
+    _admitted: Admitted,
     language: AcceptLanguage,
     key: IdempotencyKey,
     body: Body<SubmitComplaint>,

@@ -86,6 +86,15 @@ pub struct Standing {
     pub language: Language,
 }
 
+/// How fast somebody may try.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace<'a> {
+    /// They did work for this attempt.
+    Worked,
+    /// As those from this network do.
+    From(Option<&'a str>),
+}
+
 fn no_thread() -> Error {
     Error::new(Kind::Unauthenticated, "there is no complaint with this reference and access code")
 }
@@ -96,19 +105,24 @@ pub async fn open(
     caller: &Caller,
     reference: &str,
     code: &str,
-    source: Option<&str>,
+    pace: Pace<'_>,
 ) -> Result<String> {
     let (Ok(reference), Ok(code)) = (Reference::parse(reference), AccessCode::parse(code)) else {
         return Err(no_thread());
     };
     let reference = reference.to_string();
-    let attempt = match temwen.slowdown.delay(&reference, source, std::time::Instant::now()) {
-        Wait::Refuse { retry_after } => {
-            return Err(Error::slow_down(u32::try_from(retry_after).unwrap_or(60)));
+    let attempt = match pace {
+        Pace::Worked => None,
+        Pace::From(source) => {
+            match temwen.slowdown.delay(&reference, source, std::time::Instant::now()) {
+                Wait::Refuse { retry_after } => {
+                    return Err(Error::slow_down(u32::try_from(retry_after).unwrap_or(60)));
+                }
+                Wait::Go(attempt) => Some(attempt),
+            }
         }
-        Wait::Go(attempt) => attempt,
     };
-    if !attempt.wait().is_zero() {
+    if let Some(attempt) = attempt.as_ref().filter(|attempt| !attempt.wait().is_zero()) {
         tokio::time::sleep(attempt.wait()).await;
     }
     let system = caller.as_system("reporter_sign_in");
@@ -117,18 +131,22 @@ pub async fn open(
         match temwen.db.read(&system, async |conn| store::for_code(conn, &reference, &digest).await).await {
             Ok(found) => found,
             Err(error) => {
-                attempt.not_judged();
+                if let Some(attempt) = attempt {
+                    attempt.not_judged();
+                }
                 return Err(error);
             }
         };
     let Some(complaint) = found else {
-        attempt.failed();
+        drop(attempt);
         // Which reference was tried is not remembered: the same entry for a wrong reference and a wrong code.
         let event = Event::register(What::ReporterRefused);
         temwen.db.remember(&system, "reporter.refuse", event).await?;
         return Err(no_thread());
     };
-    attempt.succeeded();
+    if let Some(attempt) = attempt {
+        attempt.succeeded();
+    }
     let entry = Event::complaint_read(What::ReporterSignedIn, complaint);
     let reporter = Caller::new(crate::auth::Actor::Reporter(complaint), caller.request.clone());
     temwen

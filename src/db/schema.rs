@@ -71,6 +71,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    case_words (case_id) {
+        case_id -> Uuid,
+        tokens -> Array<Int8>,
+        whole -> Bool,
+    }
+}
+
+diesel::table! {
     cases (id) {
         id -> Uuid,
         number -> Text,
@@ -96,6 +104,14 @@ diesel::table! {
         updated_at -> Timestamptz,
         version -> Int4,
         salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    complaint_words (complaint_id) {
+        complaint_id -> Uuid,
+        tokens -> Array<Int8>,
+        whole -> Bool,
     }
 }
 
@@ -187,6 +203,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    erasures (id) {
+        id -> Uuid,
+        matter_id -> Uuid,
+        complaint_id -> Nullable<Uuid>,
+        case_id -> Nullable<Uuid>,
+        class -> Text,
+        due_at -> Timestamptz,
+        service_ended_on -> Nullable<Date>,
+        reason -> Bytea,
+        proposed_by -> Uuid,
+        proposed_at -> Timestamptz,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        approved -> Nullable<Bool>,
+        decision_reason -> Nullable<Bytea>,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
     idempotency_keys (actor, operation, key_digest) {
         actor -> Text,
         operation -> Text,
@@ -199,6 +236,22 @@ diesel::table! {
         matter_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
         body_sealed -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    legal_holds (id) {
+        id -> Uuid,
+        complaint_id -> Nullable<Uuid>,
+        case_id -> Nullable<Uuid>,
+        reason -> Bytea,
+        set_by -> Uuid,
+        set_at -> Timestamptz,
+        ended_by -> Nullable<Uuid>,
+        ended_at -> Nullable<Timestamptz>,
+        end_reason -> Nullable<Bytea>,
+        version -> Int4,
+        salt -> Uuid,
     }
 }
 
@@ -308,6 +361,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    redactions (id) {
+        id -> Uuid,
+        complaint_id -> Uuid,
+        version -> Int4,
+        text -> Bytea,
+        passages -> Int4,
+        reason -> Bytea,
+        author_id -> Uuid,
+        made_at -> Timestamptz,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
     refresh_tokens (digest) {
         digest -> Bytea,
         session_id -> Uuid,
@@ -375,45 +442,21 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    case_words (case_id) {
-        case_id -> Uuid,
-        tokens -> Array<Int8>,
-        whole -> Bool,
-    }
-}
-
-diesel::table! {
-    complaint_words (complaint_id) {
-        complaint_id -> Uuid,
-        tokens -> Array<Int8>,
-        whole -> Bool,
-    }
-}
-
-diesel::table! {
-    redactions (id) {
-        id -> Uuid,
-        complaint_id -> Uuid,
-        version -> Int4,
-        text -> Bytea,
-        passages -> Int4,
-        reason -> Bytea,
-        author_id -> Uuid,
-        made_at -> Timestamptz,
-        salt -> Uuid,
-    }
-}
-
 diesel::joinable!(allegations -> cases (case_id));
 diesel::joinable!(assignments -> cases (case_id));
 diesel::joinable!(case_duties -> cases (case_id));
 diesel::joinable!(case_duties -> users (user_id));
+diesel::joinable!(case_words -> cases (case_id));
+diesel::joinable!(complaint_words -> complaints (complaint_id));
 diesel::joinable!(complaints -> cases (case_id));
 diesel::joinable!(data_keys -> master_keys (master));
 diesel::joinable!(deadline_pauses -> deadlines (deadline_id));
 diesel::joinable!(deadlines -> cases (case_id));
 diesel::joinable!(deadlines -> complaints (complaint_id));
+diesel::joinable!(erasures -> cases (case_id));
+diesel::joinable!(erasures -> complaints (complaint_id));
+diesel::joinable!(legal_holds -> cases (case_id));
+diesel::joinable!(legal_holds -> complaints (complaint_id));
 diesel::joinable!(log_cosignatures -> log_heads (size));
 diesel::joinable!(messages -> complaints (complaint_id));
 diesel::joinable!(messages -> users (author_id));
@@ -421,25 +464,28 @@ diesel::joinable!(notes -> cases (case_id));
 diesel::joinable!(notes -> users (author_id));
 diesel::joinable!(proposals -> cases (case_id));
 diesel::joinable!(proposals -> complaints (complaint_id));
+diesel::joinable!(redactions -> complaints (complaint_id));
+diesel::joinable!(redactions -> users (author_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(submissions -> complaints (complaint_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
-    case_words,
-    complaint_words,
-    redactions,
     allegations,
     assignments,
     audit_entries,
     case_duties,
     case_numbers,
+    case_words,
     cases,
+    complaint_words,
     complaints,
     data_keys,
     deadline_pauses,
     deadlines,
+    erasures,
     idempotency_keys,
+    legal_holds,
     log_cosignatures,
     log_heads,
     log_places,
@@ -450,6 +496,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     messages,
     notes,
     proposals,
+    redactions,
     refresh_tokens,
     sessions,
     submissions,

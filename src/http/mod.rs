@@ -10,6 +10,7 @@ pub mod middleware;
 pub mod page;
 pub mod problem;
 pub mod source;
+pub mod work;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -25,7 +26,7 @@ use utoipa_actix_web::{AppExt as _, scope};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::temwen::Temwen;
-use crate::{cases, coa, complaints, deadlines, log, users};
+use crate::{cases, coa, complaints, deadlines, log, retention, users};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -45,6 +46,7 @@ use crate::{cases, coa, complaints, deadlines, log, users};
         (name = "deadlines", description = "Clocks across matters."),
         (name = "log", description = "The transparency log: anybody can check that nothing was changed or removed."),
         (name = "proposals", description = "Changes that wait for a second officer."),
+        (name = "retention", description = "How long records are kept, what holds them, and how they are erased."),
         (name = "register", description = "The register itself: policy, health, keys."),
         (name = "reporter", description = "The reporter's own thread, with reference and access code instead of an account."),
         (name = "sessions", description = "Signing in and staying signed in."),
@@ -123,6 +125,7 @@ where
                 .configure(complaints::http::routes)
                 .configure(cases::http::routes)
                 .configure(deadlines::http::routes)
+                .configure(retention::http::routes)
                 .configure(users::http::routes)
                 .configure(log::http::routes)
                 .configure(coa::http::routes),

@@ -18,7 +18,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::future::LocalBoxFuture;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use temwen::auth::credentials::{Keys, Passwords, Slowdown, Tokens};
+use temwen::auth::credentials::{Flood, Keys, Passwords, Slowdown, Tokens};
 use temwen::auth::policy::Lanes;
 use temwen::auth::{Role, Seat};
 use temwen::coa::{Policy, Texts};
@@ -150,6 +150,7 @@ impl TestApp {
             tokens: Tokens::new(&keys).unwrap(),
             passwords: Passwords::new(2, 64).unwrap(),
             slowdown: Slowdown::new(1000).unwrap(),
+            flood: Flood::new(made.front.work_above, made.front.work_bits),
             keys,
             register,
             texts: Texts::built_in().unwrap(),

@@ -167,6 +167,57 @@ impl<'a> World<'a> {
         matter
     }
 
+    /// What puts a matter's end long ago, and its complaints before somebody's eyes.
+    fn long_over(complaint: &str) -> String {
+        format!(
+            "update complaints set status = case when case_id is null then 'closed' else status end, assessed_at = '1990-01-01' where id = '{complaint}';
+             insert into audit_entries (id, at, actor_kind, actor, action, object_kind, object_id, matter_id, request_id, detail)
+                 select gen_random_uuid(), '1990-01-01', 'user', '-', 'complaint.read', 'complaint', id, matter_id, '-', '{{}}'
+                 from complaints where id = '{complaint}';"
+        )
+    }
+
+    /// A case that was over long ago.
+    async fn old_case(&mut self) -> Matter {
+        if let Some(ready) = self.ready.get(&("old", None)) {
+            return ready.clone();
+        }
+        self.ready.remove(&("assessment", None));
+        let matter = self.case("assessment").await;
+        self.ready.remove(&("assessment", None));
+        let over = format!(
+            "update cases set stage = 'closed', closed_at = '1990-01-01' where id = '{}'; {}",
+            matter.case,
+            Self::long_over(&matter.complaint)
+        );
+        self.owner.batch_execute(&over).await.unwrap();
+        self.ready.insert(("old", None), matter.clone());
+        matter
+    }
+
+    /// An erasure of that case, proposed by the maker.
+    async fn erasure(&mut self) -> String {
+        let case = self.old_case().await.case;
+        let proposed = format!("select id from erasures where case_id = '{case}' and decided_at is null");
+        if rows(&mut self.owner, &proposed).await.is_empty() {
+            let body = json!({"reason": "Its time is over."});
+            self.maker.caller.post(&format!("/v1/cases/{case}/erasures"), body).await.expect(202);
+        }
+        self.first(&proposed).await
+    }
+
+    /// A legal hold of a case that `who` knows of, set by somebody else.
+    async fn hold(&mut self, who: Who) -> String {
+        let case = self.known_case(who).await.case;
+        let lasting = format!("select id from legal_holds where case_id = '{case}' and ended_at is null");
+        if rows(&mut self.owner, &lasting).await.is_empty() {
+            let setter = self.double(Who::Officer(Role::OhchrMonitor)).await;
+            let body = json!({"reason": "A court asked for it."});
+            setter.post(&format!("/v1/cases/{case}/holds"), body).await.expect(201);
+        }
+        self.first(&lasting).await
+    }
+
     /// A complaint that `who` knows of, where there can be one.
     async fn known_complaint(&mut self, who: Who) -> Matter {
         match who.role() {
@@ -343,6 +394,37 @@ impl<'a> World<'a> {
                     "read_timeline" => me.get(&at("/timeline")).await,
                     _ => me.get(&at("/deadlines")).await,
                 }
+            }
+
+            "list_due" => me.get("/v1/retention/due").await,
+            "list_holds" => me.get("/v1/holds").await,
+            "list_erasures" => me.get("/v1/erasures").await,
+            "hold_case" => {
+                let it = self.known_case(who).await.case;
+                me.post(&format!("/v1/cases/{it}/holds"), reason).await
+            }
+            "hold_complaint" | "propose_complaint_erasure" => {
+                let own = who.role().filter(|role| [Role::FocalPoint, Role::Integration].contains(role));
+                let it = self.complaint(own).await.complaint;
+                if operation == "hold_complaint" {
+                    return me.post(&format!("/v1/complaints/{it}/holds"), reason).await;
+                }
+                self.owner.batch_execute(&Self::long_over(&it)).await.unwrap();
+                self.ready.remove(&("new", own));
+                me.post(&format!("/v1/complaints/{it}/erasures"), reason).await
+            }
+            "end_hold" => {
+                let hold = self.hold(who).await;
+                me.post_seen(&format!("/v1/holds/{hold}/end"), 1, reason).await
+            }
+            "propose_case_erasure" => {
+                let it = self.old_case().await.case;
+                me.post(&format!("/v1/cases/{it}/erasures"), reason).await
+            }
+            "decide_erasure" => {
+                let erasure = self.erasure().await;
+                let body = json!({"approve": true, "reason": "I agree."});
+                me.post_seen(&format!("/v1/erasures/{erasure}/decision"), 1, body).await
             }
 
             "list_deadlines" => me.get("/v1/deadlines").await,

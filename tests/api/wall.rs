@@ -31,6 +31,8 @@ enum Kind {
     Complaint,
     Deadline,
     Proposal,
+    Hold,
+    Erasure,
 }
 
 /// The kind of thing that an operation is about, if it is about a matter; lists are looked at by themselves.
@@ -40,6 +42,8 @@ fn kind_of(operation: &Operation) -> Option<Kind> {
         ("/v1/complaints/{id}", Kind::Complaint),
         ("/v1/deadlines/{id}", Kind::Deadline),
         ("/v1/proposals/{id}", Kind::Proposal),
+        ("/v1/holds/{id}", Kind::Hold),
+        ("/v1/erasures/{id}", Kind::Erasure),
     ];
     let found =
         kinds.into_iter().find(|(prefix, _)| operation.path.starts_with(prefix)).map(|(_, kind)| kind);
@@ -51,7 +55,15 @@ fn kind_of(operation: &Operation) -> Option<Kind> {
     found
 }
 
-const LISTS: [&str; 4] = ["list_complaints", "list_cases", "list_deadlines", "list_proposals"];
+const LISTS: [&str; 7] = [
+    "list_complaints",
+    "list_cases",
+    "list_deadlines",
+    "list_proposals",
+    "list_holds",
+    "list_erasures",
+    "list_due",
+];
 
 /// A body that is good for an operation.
 fn body(operation: &Operation, stage: &Stage<'_>) -> Option<Value> {
@@ -69,7 +81,10 @@ fn body(operation: &Operation, stage: &Stage<'_>) -> Option<Value> {
         "assess_complaint" => {
             json!({"decision": "open_case", "category": "sexual_exploitation_abuse", "reason": reason})
         }
-        "decide_proposal" => json!({"approve": true, "reason": reason}),
+        "decide_proposal" | "decide_erasure" => json!({"approve": true, "reason": reason}),
+        "hold_case" | "hold_complaint" | "end_hold" | "propose_case_erasure" | "propose_complaint_erasure" => {
+            json!({"reason": reason})
+        }
         "acknowledge_complaint" | "resume_deadline" => json!({}),
         "recuse_from_case" | "pause_deadline" => json!({"reason": reason}),
         other => panic!("say what a good body of {other} is"),
@@ -288,6 +303,11 @@ async fn lists(stage: &Stage<'_>, player: &Player<'_>) -> Vec<(String, Answer)> 
         "proposals?waiting=true",
         "cases?stage=action_pending&category=sexual_exploitation_abuse",
         "cases?country=KE",
+        "holds",
+        "holds?lasting=true",
+        "erasures",
+        "erasures?waiting=true",
+        "retention/due?within_days=36525",
     ] {
         paths.push(format!("/v1/{filter}"));
     }
@@ -395,9 +415,17 @@ async fn p3_whoever_does_not_say_who_acts_sees_nothing_and_adds_nothing() {
     // Nor does somebody who acts add to what is hidden from them, although it would bear their name.
     let (_, walled) =
         stage.players.iter().find(|(r, p)| *r == Relation::Walled && p.role == Role::TriageOfficer).unwrap();
-    for table in
-        ["assignments", "case_duties", "deadline_pauses", "allegations", "notes", "messages", "proposals"]
-    {
+    for table in [
+        "assignments",
+        "case_duties",
+        "deadline_pauses",
+        "allegations",
+        "notes",
+        "messages",
+        "proposals",
+        "legal_holds",
+        "erasures",
+    ] {
         stage.act(&mut server, walled).await;
         let refused = stage.added(&mut server, table, Some(walled.id)).await.unwrap_err();
         assert!(refused.contains("row-level security"), "{table}: {refused}");

@@ -95,14 +95,14 @@ pub struct Stage<'a> {
     pub colleague: Player<'a>,
     pub first_answers: Vec<FirstAnswer>,
     pub tables: Vec<String>,
-    targets: [Vec<Target>; 4],
+    targets: [Vec<Target>; 6],
     rows: Vec<Rows>,
     /// A row of each table, of the case or of its complaints.
     samples: BTreeMap<String, Value>,
     app: &'a TestApp,
 }
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 16] = [
     "cases",
     "complaints",
     "submissions",
@@ -117,6 +117,8 @@ const TABLES: [&str; 14] = [
     "notes",
     "messages",
     "proposals",
+    "legal_holds",
+    "erasures",
 ];
 
 /// Who may know of what, as the field says it; written down here a second time, apart from the policy page.
@@ -157,6 +159,8 @@ pub fn changes(player: &Player<'_>) -> Vec<(&'static str, String)> {
         ("deadlines", "escalation = 7".to_owned()),
         ("deadline_pauses", format!("resumed_at = now(), resumed_by = '{me}'")),
         ("proposals", format!("decided_by = '{me}', decided_at = now(), approved = false")),
+        ("legal_holds", format!("ended_by = '{me}', ended_at = now(), end_reason = ''")),
+        ("erasures", format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = ''")),
     ]
 }
 
@@ -248,6 +252,30 @@ impl<'a> Stage<'a> {
         let pause = json!({"reason": "A hearing."});
         triage.caller.post_seen(&format!("/v1/deadlines/{deadline}/pause"), 1, pause).await.expect(200);
 
+        // A hold of each, and an erasure that was proposed while both seemed to be over.
+        for complaint in &complaints {
+            triage.caller.get(&format!("/v1/complaints/{complaint}")).await.expect(200);
+        }
+        let monitor = enlist(app, &mut owner, Role::OhchrMonitor, rights(Role::OhchrMonitor)).await;
+        let told = json!({"reason": "It was asked for."});
+        let new_at = |rest: &str| format!("/v1/complaints/{new}{rest}");
+        let over = format!(
+            "update cases set stage = 'closed', closed_at = '1990-01-01' where id = '{case}';
+             update complaints set status = 'closed', assessed_at = '1990-01-01' where id = '{new}'"
+        );
+        owner.batch_execute(&over).await.unwrap();
+        for path in [at_case("/erasures"), new_at("/erasures")] {
+            triage.caller.post(&path, told.clone()).await.expect(202);
+        }
+        let open = format!(
+            "update cases set stage = 'action_pending', closed_at = null where id = '{case}';
+             update complaints set status = 'received', assessed_at = null where id = '{new}'"
+        );
+        owner.batch_execute(&open).await.unwrap();
+        for path in [at_case("/holds"), new_at("/holds")] {
+            monitor.caller.post(&path, told.clone()).await.expect(201);
+        }
+
         // Who works on it, or did.
         let works = |player: &Player<'_>| {
             format!(
@@ -336,7 +364,7 @@ impl<'a> Stage<'a> {
         // What is to be hidden.
         let matter = one(&mut owner, format!("select matter_id as id from cases where id = '{case}'")).await;
         assert_eq!(matter, first, "a matter has the id of its first complaint");
-        let mut targets = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+        let mut targets = [const { Vec::new() }; 6];
         let version = async |owner: &mut AsyncPgConnection, table: &str, id: &str| {
             rows(owner, &format!("select version from {table} where id = '{id}'")).await[0]["version"]
                 .as_i64()
@@ -374,11 +402,15 @@ impl<'a> Stage<'a> {
             (2, "deadlines", "the new complaint's deadline", Of::New, format!("complaint_id = '{new}'")),
             (3, "proposals", "the case's proposal", Of::Case, format!("case_id = '{case}'")),
             (3, "proposals", "the new complaint's proposal", Of::New, format!("complaint_id = '{new}'")),
+            (4, "legal_holds", "the case's hold", Of::Case, format!("case_id = '{case}'")),
+            (4, "legal_holds", "the new complaint's hold", Of::New, format!("complaint_id = '{new}'")),
+            (5, "erasures", "the case's erasure", Of::Case, format!("case_id = '{case}'")),
+            (5, "erasures", "the new complaint's erasure", Of::New, format!("complaint_id = '{new}'")),
         ] {
             let it =
                 one(&mut owner, format!("select id from {table} where {which} order by id limit 1")).await;
             let version = version(&mut owner, table, &it).await;
-            let list = if kind == 2 { "/v1/deadlines" } else { "/v1/proposals" };
+            let list = ["", "", "/v1/deadlines", "/v1/proposals", "/v1/holds", "/v1/erasures"][kind];
             targets[kind].push(Target { name, of, id: it.clone(), version, marks: vec![it], list });
         }
 
@@ -393,6 +425,8 @@ impl<'a> Stage<'a> {
             ("deadlines", Of::Case, format!("case_id = '{case}'")),
             ("deadline_pauses", Of::Case, format!("deadline_id = '{deadline}'")),
             ("proposals", Of::Case, format!("case_id = '{case}'")),
+            ("legal_holds", Of::Case, format!("case_id = '{case}'")),
+            ("erasures", Of::Case, format!("case_id = '{case}'")),
             ("walls", Of::Case, format!("matter_id = '{matter}'")),
             ("audit_entries", Of::Case, format!("object_id = '{case}'")),
             ("idempotency_keys", Of::Case, format!("matter_id = '{matter}'")),
@@ -405,6 +439,8 @@ impl<'a> Stage<'a> {
             ("messages", Of::New, format!("complaint_id = '{new}'")),
             ("deadlines", Of::New, format!("complaint_id = '{new}'")),
             ("proposals", Of::New, format!("complaint_id = '{new}'")),
+            ("legal_holds", Of::New, format!("complaint_id = '{new}'")),
+            ("erasures", Of::New, format!("complaint_id = '{new}'")),
             ("walls", Of::New, format!("matter_id = '{new}'")),
             ("audit_entries", Of::New, format!("object_id = '{new}'")),
             ("idempotency_keys", Of::New, format!("matter_id = '{new}'")),
@@ -484,7 +520,7 @@ impl<'a> Stage<'a> {
             fields.insert("id".to_owned(), json!(Uuid::now_v7()));
         }
         if let Some(me) = me {
-            for name in ["author_id", "assigned_by", "proposed_by", "paused_by", "user_id"] {
+            for name in ["author_id", "assigned_by", "proposed_by", "paused_by", "set_by", "user_id"] {
                 if fields.contains_key(name) {
                     fields.insert(name.to_owned(), json!(me));
                 }

@@ -9,6 +9,7 @@ mod checking;
 pub mod codes;
 pub mod cursor;
 mod failures;
+pub mod flood;
 pub mod keys;
 mod log_keys;
 pub(crate) mod master_keys;
@@ -17,8 +18,10 @@ mod recent;
 pub mod refresh;
 pub mod slowdown;
 pub mod tokens;
+pub mod work;
 
 pub use checking::Checking;
+pub use flood::Flood;
 pub use codes::{AccessCode, CodeFault, Reference};
 pub use cursor::{open_cursor, seal_cursor};
 pub use keys::{EntrySeal, KeyError, Keys, Purpose};

@@ -51,7 +51,7 @@ impl Key {
 }
 
 /// Every table whose rows are remembered.
-pub(super) const REMEMBERED: [(&str, Key); 18] = [
+pub(super) const REMEMBERED: &[(&str, Key)] = &[
     ("users", Key::Id("id")),
     ("sessions", Key::Id("id")),
     ("refresh_tokens", Key::Digest("digest")),
@@ -70,10 +70,12 @@ pub(super) const REMEMBERED: [(&str, Key); 18] = [
     ("proposals", Key::Id("id")),
     ("redactions", Key::Id("id")),
     ("data_keys", Key::Id("id")),
+    ("legal_holds", Key::Id("id")),
+    ("erasures", Key::Id("id")),
 ];
 
 /// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 25] = [
+const GUARDS: &[(&str, &str)] = &[
     ("audit_entries", "audit_entries_stay"),
     ("audit_entries", "audit_entries_are_never_emptied"),
     ("submissions", "submissions_stay"),
@@ -89,6 +91,7 @@ const GUARDS: [(&str, &str); 25] = [
     ("data_keys", "data_keys_never_emptied"),
     ("redactions", "redactions_stay"),
     ("redactions", "redactions_are_never_emptied"),
+    ("data_keys", "data_keys_erased_by_two"),
     ("log_tiles", "log_tiles_grow"),
     ("log_tiles", "log_tiles_stay"),
     ("log_heads", "log_heads_signed_once"),
