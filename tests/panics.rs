@@ -49,8 +49,10 @@ async fn a_panic_answers_a_problem_and_is_logged_once_without_what_it_said() {
 
     for _ in 0..3 {
         log.0.lock().unwrap().clear();
-        let request =
-            TestRequest::get().uri("/stumble?SECRET").insert_header(("X-Request-Id", "0199c0de-0000-7000-8000-0000000000ab")).to_request();
+        let request = TestRequest::get()
+            .uri("/stumble?SECRET")
+            .insert_header(("X-Request-Id", "0199c0de-0000-7000-8000-0000000000ab"))
+            .to_request();
         let response = match actix_web::dev::Service::call(&app, request).await {
             Ok(response) => HttpResponse::from(response.map_into_boxed_body()),
             Err(error) => error.error_response(),

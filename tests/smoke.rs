@@ -239,7 +239,17 @@ fn postmaster(data_dir: &Path) -> Option<Pid> {
 fn certificate(place: &Path, name: &str) -> (PathBuf, PathBuf) {
     let (key, certificate) = (place.join(format!("{name}.key")), place.join(format!("{name}.pem")));
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ])
         .args(["-subj", "/CN=register.example", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
         .arg(&key)
         .arg("-out")
@@ -274,10 +284,20 @@ fn it_speaks_tls_with_a_certificate_of_its_own() {
     // A client of another make, which trusts this certificate and no other.
     let client = |more: &[&str], request: &str| {
         let mut command = Command::new("openssl");
-        command.args(["s_client", "-quiet", "-verify_return_error", "-verify_ip", "127.0.0.1", "-connect", &address, "-CAfile"]);
+        command.args([
+            "s_client",
+            "-quiet",
+            "-verify_return_error",
+            "-verify_ip",
+            "127.0.0.1",
+            "-connect",
+            &address,
+            "-CAfile",
+        ]);
         run(command.arg(&certificate).args(more).stdout(Stdio::piped()).stderr(Stdio::piped()), request)
     };
-    let body = json!({"channel": "web_form", "narrative": "Told through a wire that nobody reads."}).to_string();
+    let body =
+        json!({"channel": "web_form", "narrative": "Told through a wire that nobody reads."}).to_string();
     let submit = format!(
         "POST /v1/complaints HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -319,7 +339,8 @@ fn a_certificate_or_a_key_that_will_not_do_is_told_at_once() {
         (&key, &key, "holds no certificate in PEM"),
         (&nonsense, &key, "the TLS certificate"),
     ] {
-        let mut command = temwen(&["serve", "--listen", "127.0.0.1:0", "--tls-cert"], &place.path().join("data"));
+        let mut command =
+            temwen(&["serve", "--listen", "127.0.0.1:0", "--tls-cert"], &place.path().join("data"));
         let refused = run(command.arg(certificate).arg("--tls-key").arg(key), "");
         assert_eq!(refused.code, 1, "{}", refused.err);
         assert!(refused.err.contains(why), "{why}: {}", refused.err);

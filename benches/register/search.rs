@@ -72,7 +72,7 @@ fn complaint_id(number: u64) -> Uuid {
 
 /// A narrative; and one of two words that never stand in the same.
 fn narrative(dice: &mut Dice, number: u64) -> String {
-    let apart = if number % 2 == 0 { "solitudinek" } else { "compagnonek" };
+    let apart = if number.is_multiple_of(2) { "solitudinek" } else { "compagnonek" };
     let mut text = format!("{apart} {}", word(dice.rank()));
     for _ in 2..WORDS {
         write!(text, " {}", word(dice.rank())).unwrap();

@@ -114,7 +114,9 @@ async fn read_complaint(
     }
     let erased_at = match said {
         Some(_) => None,
-        None => temwen.db.read(&caller.0, async |conn| data_keys::destroyed_at(conn, id.uuid()).await).await?,
+        None => {
+            temwen.db.read(&caller.0, async |conn| data_keys::destroyed_at(conn, id.uuid()).await).await?
+        }
     };
     Ok(versioned(version, &file(&temwen.policy, &caller, complaint, said, redactions, erased_at)?))
 }

@@ -113,14 +113,12 @@ pub async fn open(
     let reference = reference.to_string();
     let attempt = match pace {
         Pace::Worked => None,
-        Pace::From(source) => {
-            match temwen.slowdown.delay(&reference, source, std::time::Instant::now()) {
-                Wait::Refuse { retry_after } => {
-                    return Err(Error::slow_down(u32::try_from(retry_after).unwrap_or(60)));
-                }
-                Wait::Go(attempt) => Some(attempt),
+        Pace::From(source) => match temwen.slowdown.delay(&reference, source, std::time::Instant::now()) {
+            Wait::Refuse { retry_after } => {
+                return Err(Error::slow_down(u32::try_from(retry_after).unwrap_or(60)));
             }
-        }
+            Wait::Go(attempt) => Some(attempt),
+        },
     };
     if let Some(attempt) = attempt.as_ref().filter(|attempt| !attempt.wait().is_zero()) {
         tokio::time::sleep(attempt.wait()).await;

@@ -47,7 +47,8 @@ pub async fn one(mut conn: &AsyncPgConnection, id: Uuid) -> QueryResult<Option<W
 
 /// When the data key of this id was destroyed, and with it what it sealed; `None` while it is there.
 pub async fn destroyed_at(mut conn: &AsyncPgConnection, id: Uuid) -> QueryResult<Option<DateTime<Utc>>> {
-    let found = data_keys::table.find(id).select(data_keys::destroyed_at).first(&mut conn).await.optional()?;
+    let found =
+        data_keys::table.find(id).select(data_keys::destroyed_at).first(&mut conn).await.optional()?;
     Ok(found.flatten())
 }
 

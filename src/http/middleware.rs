@@ -193,9 +193,6 @@ fn protect(headers: &mut header::HeaderMap, route: &str, encrypted: bool) {
     }
     // Only where this very server speaks TLS: elsewhere it is for the proxy that does.
     if encrypted {
-        headers.insert(
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=31536000"),
-        );
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
 }

@@ -54,10 +54,8 @@ pub async fn list(
     }
     let horizon = temwen.clock.now() + TimeDelta::days(i64::from(days));
     let classes = store::classes(&temwen.policy.retention);
-    let found = temwen
-        .db
-        .read(caller, async |conn| store::list(conn, &classes, horizon, after, rows).await)
-        .await?;
+    let found =
+        temwen.db.read(caller, async |conn| store::list(conn, &classes, horizon, after, rows).await).await?;
     Ok(found.into_iter().filter_map(|row| falling(&temwen.policy, row)).collect())
 }
 

@@ -172,7 +172,9 @@ async fn may_go<'p>(
         Due::WhenServiceEnds => Err(not_now(
             "this matter is kept until those accused have left the mission's service and for years after; that they have left is not known",
         )),
-        Due::At(_) if !term.is_due(tx.now()) => Err(not_now("the time for which this matter is kept is not over")),
+        Due::At(_) if !term.is_due(tx.now()) => {
+            Err(not_now("the time for which this matter is kept is not over"))
+        }
         Due::At(_) => Ok(term),
     }
 }
@@ -206,7 +208,9 @@ pub async fn decide(
     let matter = subject.matter();
     if approve {
         if matter != waits.matter_id {
-            return Err(not_now("the matter was changed since this was proposed; refuse it and propose anew"));
+            return Err(not_now(
+                "the matter was changed since this was proposed; refuse it and propose anew",
+            ));
         }
         may_go(tx, policy, &subject, waits.service_ended_on).await?;
         first_still_counts(tx, waits.proposed_by, matter).await?;

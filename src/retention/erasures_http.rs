@@ -215,8 +215,7 @@ async fn decide_erasure(
 ) -> Result<HttpResponse> {
     let DecideErasure { approve, reason } = body.value;
     let reason = Reason::parse(&reason).map_err(|why| Error::fault("/reason", why))?;
-    let decide =
-        async |tx: &mut _| erasures::decide(tx, &temwen.policy, *id, seen.0, approve, &reason).await;
+    let decide = async |tx: &mut _| erasures::decide(tx, &temwen.policy, *id, seen.0, approve, &reason).await;
     let erasure = temwen.db.write(&caller.0, "erasures.decide", decide).await?;
     Ok(versioned(erasure.version, &ErasureView::from(erasure)))
 }

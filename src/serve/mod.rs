@@ -198,8 +198,7 @@ fn application_server(
         Some(tls) => server.listen_rustls_0_23(listener, tls),
         None => server.listen(listener),
     };
-    let server = server
-        .map_err(|error| Failed::because("the server could not be started", &error))?;
+    let server = server.map_err(|error| Failed::because("the server could not be started", &error))?;
     Ok(server.run())
 }
 

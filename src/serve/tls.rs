@@ -19,7 +19,8 @@ const LONGEST: u64 = 256 * 1024;
 
 /// What the server shows and signs with: TLS 1.3 and 1.2, with the algorithms that are thought safe today.
 pub(super) fn read(certificate: &Path, key: &Path) -> Result<ServerConfig, Failed> {
-    let of_certificate = format!("the TLS certificate {} (--tls-cert, TEMWEN_TLS_CERT)", certificate.display());
+    let of_certificate =
+        format!("the TLS certificate {} (--tls-cert, TEMWEN_TLS_CERT)", certificate.display());
     let of_key = format!("the TLS key {} (--tls-key, TEMWEN_TLS_KEY)", key.display());
     let chain = text(certificate, &of_certificate, 0)?;
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain)

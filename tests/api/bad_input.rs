@@ -213,7 +213,9 @@ async fn a_request_id_of_the_callers_own_is_kept_if_it_is_a_uuid() {
     // As some proxies write it.
     assert_eq!(with(&uuid.replace('-', "").to_uppercase()).await, uuid);
     let urn = format!("urn:uuid:{uuid}");
-    for odd in ["", "a b", "a\"b", "<script>", "abc-1.2_3", &"a".repeat(65), "{{1}}", &urn, &format!("{{{uuid}}}")] {
+    for odd in
+        ["", "a b", "a\"b", "<script>", "abc-1.2_3", &"a".repeat(65), "{{1}}", &urn, &format!("{{{uuid}}}")]
+    {
         assert_ne!(with(odd).await, odd);
     }
 }

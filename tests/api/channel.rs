@@ -158,7 +158,10 @@ async fn whoever_does_the_work_opens_their_thread_although_somebody_guesses() {
     with_proof(&app.anyone(), "/v1/reporter/sessions", body.clone(), &work).await.expect(201);
     with_proof(&app.anyone(), "/v1/reporter/sessions", body, &work).await.refused(429, "work-required");
     // Work proves no code.
-    let asked = app.anyone().post("/v1/reporter/sessions", json!({"reference": reference, "access_code": receipt["access_code"]})).await;
+    let asked = app
+        .anyone()
+        .post("/v1/reporter/sessions", json!({"reference": reference, "access_code": receipt["access_code"]}))
+        .await;
     let work = proof(asked.body["challenge"].as_str().unwrap(), bits, true);
     let wrong = json!({"reference": reference, "access_code": "7XK2M-Q9DTR-4HWPC-JE8VN"});
     with_proof(&app.anyone(), "/v1/reporter/sessions", wrong, &work).await.refused(401, "unauthenticated");
@@ -190,7 +193,10 @@ async fn every_answer_says_that_it_is_for_nobody_else() {
             assert_eq!(answer.header(name), Some(value), "{name} {}", answer.text);
         }
         for name in ["content-security-policy", "permissions-policy"] {
-            assert!(answer.header(name).is_some_and(|value| value.contains("'none'") || value.contains("=()")), "{name}");
+            assert!(
+                answer.header(name).is_some_and(|value| value.contains("'none'") || value.contains("=()")),
+                "{name}"
+            );
         }
         // Without TLS that would be a lie, and who we are is nobody's business.
         for name in ["strict-transport-security", "server", "x-powered-by"] {
@@ -205,7 +211,14 @@ async fn no_address_gets_into_the_record_by_way_of_a_requests_id() {
     let triage = app.signed_in(Role::TriageOfficer).await;
     let receipt = submitted(&app, complaint()).await;
     let path = format!("/v1/complaints/{}", receipt["id"].as_str().unwrap());
-    for id in ["203.0.113.77", "203-0-113-77", "marie@example.org", "CB00714D:C350_0A000001:0050", "Marie_Exemple", "2001db8"] {
+    for id in [
+        "203.0.113.77",
+        "203-0-113-77",
+        "marie@example.org",
+        "CB00714D:C350_0A000001:0050",
+        "Marie_Exemple",
+        "2001db8",
+    ] {
         let request = triage.request(Method::GET, &path).insert_header(("X-Request-Id", id));
         let answer = triage.send(request).await;
         assert_ne!(answer.header("x-request-id").unwrap(), id);

@@ -62,7 +62,10 @@ async fn p6_p8_what_is_erased_cannot_be_read_and_can_still_be_checked() {
     let proposed_at = proposed.header("location").unwrap().to_owned();
     let erasure = proposed.body;
     assert_eq!(proposed_at, decision(&erasure));
-    assert_eq!((&erasure["class"], &erasure["due_at"]), (&json!("out_of_scope"), &json!("2027-03-02T14:00:00Z")));
+    assert_eq!(
+        (&erasure["class"], &erasure["due_at"]),
+        (&json!("out_of_scope"), &json!("2027-03-02T14:00:00Z"))
+    );
     assert_eq!((&erasure["approved"], &erasure["service_ended_on"]), (&Value::Null, &Value::Null));
     assert_eq!(app.count("select from data_keys where wrapped is null").await, 0, "nothing is erased by one");
     let due = one.get("/v1/retention/due").await.expect(200);
@@ -90,12 +93,17 @@ async fn p6_p8_what_is_erased_cannot_be_read_and_can_still_be_checked() {
     let due = due["items"].as_array().unwrap();
     assert_eq!((due.len(), &due[0]["case_id"]), (1, &other["case"]));
 
-    let entries = app.rows("select actor, object_id, matter_id, detail from audit_entries where action = 'matter.erased'").await;
+    let entries = app
+        .rows("select actor, object_id, matter_id, detail from audit_entries where action = 'matter.erased'")
+        .await;
     assert_eq!(entries.len(), 1);
     assert_eq!((&entries[0]["object_id"], &entries[0]["matter_id"]), (&case["case"], &case["complaint"]));
     assert_eq!(entries[0]["actor"], json!(second.id.unwrap().uuid()));
     let detail = &entries[0]["detail"];
-    assert_eq!((&detail["proposed_by"], &detail["class"]), (&json!(one.id.unwrap().uuid()), &json!("out_of_scope")));
+    assert_eq!(
+        (&detail["proposed_by"], &detail["class"]),
+        (&json!(one.id.unwrap().uuid()), &json!("out_of_scope"))
+    );
     nothing_is_found(&app).await;
 
     // The receipt of before proves what it proved, with the log's key of today and nothing else.
@@ -126,7 +134,10 @@ async fn p6_p8_what_is_erased_cannot_be_read_and_can_still_be_checked() {
     assert_eq!(reporter.get("/v1/reporter/complaint").await.expect(200)["status"], "closed");
     let thread = reporter.get("/v1/reporter/messages").await.expect(200);
     assert_eq!((thread["items"].as_array().unwrap().len(), &thread["items"][0]["text"]), (1, &Value::Null));
-    reporter.post("/v1/reporter/messages", json!({"text": "Is it still there?"})).await.refused(410, "erased");
+    reporter
+        .post("/v1/reporter/messages", json!({"text": "Is it still there?"}))
+        .await
+        .refused(410, "erased");
     reporter.get("/v1/reporter/receipt").await.refused(410, "erased");
     // Nor is it left in what was kept for those who repeat a request.
     assert_eq!(app.count("select from idempotency_keys").await, 0);
@@ -173,7 +184,9 @@ async fn an_erasure_is_refused_before_its_time_and_for_what_is_open_or_unread() 
     assert!(refused.refused(409, "wrong-moment").text.contains("only what is over"));
     let refused = one.post(&path(&case["complaint"]), reason()).await;
     assert!(refused.refused(409, "wrong-moment").text.contains("belongs to a case"));
-    one.post(&at(&json!({"case": "0199c0de-0000-7000-8000-00000000dead"})), reason()).await.refused(404, "not-found");
+    one.post(&at(&json!({"case": "0199c0de-0000-7000-8000-00000000dead"})), reason())
+        .await
+        .refused(404, "not-found");
     for (body, pointer) in [
         (json!({"reason": " "}), "/reason"),
         (json!({}), "/reason"),
@@ -189,7 +202,8 @@ async fn an_erasure_is_refused_before_its_time_and_for_what_is_open_or_unread() 
     assert_eq!(app.count("select from erasures").await, 0);
 
     // Read since then, it may go.
-    let complaint = app.rows(&format!("select id from complaints where case_id = {}", quoted(&unread["case"]))).await;
+    let complaint =
+        app.rows(&format!("select id from complaints where case_id = {}", quoted(&unread["case"]))).await;
     one.get(&format!("/v1/complaints/{}", id(&complaint[0]))).await.expect(200);
     one.post(&at(&unread), reason()).await.expect(202);
 
@@ -227,7 +241,11 @@ async fn an_erasure_needs_two_who_may() {
     triage.post_seen(&decision(&erasure), 1, sign(true)).await.refused(403, "forbidden");
     second.post_seen(&decision(&erasure), 7, sign(true)).await.refused(412, "stale");
     second.post(&decision(&erasure), sign(true)).await.refused(428, "precondition-required");
-    for body in [json!({"approve": true}), json!({"approve": "yes", "reason": "I have looked."}), json!({"reason": "I have looked."})] {
+    for body in [
+        json!({"approve": true}),
+        json!({"approve": "yes", "reason": "I have looked."}),
+        json!({"reason": "I have looked."}),
+    ] {
         second.post_seen(&decision(&erasure), 1, body).await.refused(422, "invalid-request");
     }
     for role in Role::ALL {
@@ -245,7 +263,8 @@ async fn an_erasure_needs_two_who_may() {
     psea.post_seen(&decision(&erasure), 1, sign(true)).await.refused(404, "not-found");
     // Nor does a walled one know of it.
     let walled = app.signed_in(Role::OhchrMonitor).await;
-    let wall = |who: &Caller<'_>| json!({"user_id": who.id.unwrap().uuid(), "reason": "They know each other."});
+    let wall =
+        |who: &Caller<'_>| json!({"user_id": who.id.unwrap().uuid(), "reason": "They know each other."});
     let walls = format!("/v1/cases/{}/walls", case["case"].as_str().unwrap());
     triage.post(&walls, wall(&walled)).await.expect(204);
     walled.post_seen(&decision(&erasure), 1, sign(true)).await.refused(404, "not-found");
@@ -359,10 +378,14 @@ async fn a_complaint_that_was_closed_without_a_case_is_erased_alone() {
     assert_eq!(one.post_keyed(&path, "k", reason()).await.expect(202), erasure);
     assert_eq!((&erasure["complaint_id"], &erasure["case_id"]), (&receipt["id"], &Value::Null));
     second.post_seen(&decision(&erasure), 1, sign(true)).await.expect(200);
-    let keys = app.rows("select id, wrapped is null as gone from data_keys where matter_id is not null").await;
+    let keys =
+        app.rows("select id, wrapped is null as gone from data_keys where matter_id is not null").await;
     assert_eq!(keys, [json!({"id": receipt["id"], "gone": true})]);
     let holds = one.get("/v1/holds").await.expect(200);
-    assert_eq!((&holds["items"][0]["reason"], &holds["items"][0]["end_reason"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&holds["items"][0]["reason"], &holds["items"][0]["end_reason"]),
+        (&Value::Null, &Value::Null)
+    );
     nothing_is_found(&app).await;
 }
 
@@ -386,7 +409,10 @@ async fn all_complaints_of_a_case_go_with_it_however_many() {
     let case = json!({"case": case["id"]});
     let erasure = one.post(&at(&case), reason()).await.expect(202);
     second.post_seen(&decision(&erasure), 1, sign(true)).await.expect(200);
-    assert_eq!(app.count("select from data_keys where matter_id is not null and wrapped is not null").await, 0);
+    assert_eq!(
+        app.count("select from data_keys where matter_id is not null and wrapped is not null").await,
+        0
+    );
     assert_eq!(app.count("select from data_keys where destroyed_at is not null").await, 4);
     nothing_is_found(&app).await;
 }
@@ -403,7 +429,10 @@ async fn p6_the_database_destroys_no_key_for_a_server_that_asks_alone() {
     // As the system itself, or as either of the two.
     let acts = [
         "select act('system', 'test', null, null, 0, ',everything,', '{}', '', null, now())".to_owned(),
-        format!("select set_config('temwen.kind', 'user', true), set_config('temwen.user_id', '{}', true)", second.id.unwrap().uuid()),
+        format!(
+            "select set_config('temwen.kind', 'user', true), set_config('temwen.user_id', '{}', true)",
+            second.id.unwrap().uuid()
+        ),
     ];
     for act in acts {
         server.batch_execute("begin").await.unwrap();

@@ -151,7 +151,8 @@ async fn a_hold_is_set_by_one_and_ended_by_another() {
     assert_eq!(over["items"], json!([ended]));
     let first = one.get("/v1/holds?limit=1").await.expect(200);
     assert_eq!(first["items"], json!([ended]));
-    let next = one.get(&format!("/v1/holds?limit=1&after={}", first["next"].as_str().unwrap())).await.expect(200);
+    let next =
+        one.get(&format!("/v1/holds?limit=1&after={}", first["next"].as_str().unwrap())).await.expect(200);
     assert_eq!((&next["items"], &next["next"]), (&json!([again]), &Value::Null));
 
     let entries = app
@@ -188,8 +189,14 @@ async fn a_hold_is_refused_where_it_makes_no_sense() {
         refused.refused(422, "invalid-request");
         assert_eq!(refused.faults(), [pointer]);
     }
-    monitor.post("/v1/cases/0199c0de-0000-7000-8000-00000000dead/holds", reason()).await.refused(404, "not-found");
-    monitor.post_seen("/v1/holds/0199c0de-0000-7000-8000-00000000dead/end", 1, reason()).await.refused(404, "not-found");
+    monitor
+        .post("/v1/cases/0199c0de-0000-7000-8000-00000000dead/holds", reason())
+        .await
+        .refused(404, "not-found");
+    monitor
+        .post_seen("/v1/holds/0199c0de-0000-7000-8000-00000000dead/end", 1, reason())
+        .await
+        .refused(404, "not-found");
     for role in [Role::TriageOfficer, Role::PanelMember] {
         let answer = app.signed_in(role).await.post(&at("case", "case"), reason()).await;
         assert!([403, 404].contains(&answer.status), "{role:?} {}", answer.status);
@@ -243,7 +250,8 @@ async fn p3_holds_of_what_is_hidden_are_hidden() {
     let liaison = app.signed_in(Role::LegalLiaison).await;
     liaison.post_seen(&path, 1, reason()).await.refused(404, "not-found");
     let version = app.rows("select version from cases").await[0]["version"].as_i64().unwrap();
-    let assign = json!({"user_id": liaison.id.unwrap().uuid(), "role": "legal_liaison", "conflict_declared": false});
+    let assign =
+        json!({"user_id": liaison.id.unwrap().uuid(), "role": "legal_liaison", "conflict_declared": false});
     triage.post_seen(&format!("/v1/cases/{}/assignments", id(&case)), version, assign).await.expect(200);
     liaison.post_seen(&path, 1, reason()).await.expect(200);
 }

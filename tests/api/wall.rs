@@ -82,7 +82,11 @@ fn body(operation: &Operation, stage: &Stage<'_>) -> Option<Value> {
             json!({"decision": "open_case", "category": "sexual_exploitation_abuse", "reason": reason})
         }
         "decide_proposal" | "decide_erasure" => json!({"approve": true, "reason": reason}),
-        "hold_case" | "hold_complaint" | "end_hold" | "propose_case_erasure" | "propose_complaint_erasure" => {
+        "hold_case"
+        | "hold_complaint"
+        | "end_hold"
+        | "propose_case_erasure"
+        | "propose_complaint_erasure" => {
             json!({"reason": reason})
         }
         "acknowledge_complaint" | "resume_deadline" => json!({}),

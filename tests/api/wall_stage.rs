@@ -160,7 +160,10 @@ pub fn changes(player: &Player<'_>) -> Vec<(&'static str, String)> {
         ("deadline_pauses", format!("resumed_at = now(), resumed_by = '{me}'")),
         ("proposals", format!("decided_by = '{me}', decided_at = now(), approved = false")),
         ("legal_holds", format!("ended_by = '{me}', ended_at = now(), end_reason = ''")),
-        ("erasures", format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = ''")),
+        (
+            "erasures",
+            format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = ''"),
+        ),
     ]
 }
 

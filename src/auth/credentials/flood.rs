@@ -74,13 +74,7 @@ impl Flood {
     }
 
     /// What to ask somebody for who could come in after `seconds`. They are told to come at different times.
-    pub fn ask(
-        &self,
-        keys: &Keys,
-        to: Use,
-        seconds: u32,
-        now: DateTime<Utc>,
-    ) -> Result<Asked, NoRandomness> {
+    pub fn ask(&self, keys: &Keys, to: Use, seconds: u32, now: DateTime<Utc>) -> Result<Asked, NoRandomness> {
         let [scatter] = random::<1>()?;
         let challenge = work::challenge(keys, to, self.bits, now)?;
         Ok(Asked { challenge, bits: self.bits, retry_after: seconds + u32::from(scatter) % 8 })

@@ -21,9 +21,9 @@ pub mod tokens;
 pub mod work;
 
 pub use checking::Checking;
-pub use flood::Flood;
 pub use codes::{AccessCode, CodeFault, Reference};
 pub use cursor::{open_cursor, seal_cursor};
+pub use flood::Flood;
 pub use keys::{EntrySeal, KeyError, Keys, Purpose};
 pub use passwords::{PasswordError, Passwords, check_new};
 pub use refresh::RefreshToken;

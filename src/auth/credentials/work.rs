@@ -37,7 +37,9 @@ pub type Once = [u8; 16];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unproven {
     /// It has not the form of one.
-    #[error("the proof of work is not one of our challenges, a dot, and a nonce of 1 to 32 letters, digits, - or _")]
+    #[error(
+        "the proof of work is not one of our challenges, a dot, and a nonce of 1 to 32 letters, digits, - or _"
+    )]
     Malformed,
     /// We did not make the challenge, or not for this.
     #[error("the challenge was not made here for this")]
