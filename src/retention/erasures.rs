@@ -14,6 +14,7 @@ use crate::auth::policy::{self, Action};
 use crate::coa::Policy;
 use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
+use crate::parties;
 use crate::users::{find_active, seen_is_current};
 use crate::values::{CaseId, ComplaintId, ErasureId, MatterId, Reason, UserId};
 use crate::vault::Place;
@@ -250,6 +251,7 @@ async fn forget_everything(tx: &mut Tx, matter: MatterId) -> Result<usize> {
     let keys = store::destroy_keys(tx, matter).await?;
     tx.ask(async |conn| words::forget(conn, matter).await).await?;
     store::forget_first_answers(tx, matter).await?;
+    tx.ask(async |conn| parties::forget(conn, matter).await).await?;
     Ok(keys)
 }
 
