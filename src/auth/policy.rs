@@ -171,9 +171,7 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
         A::SecondSign { psea: false } => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::ReadProposals => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::RunTheRegister | A::GiveEvidence => false,
-        A::ReadEvidence { psea } => {
-            roles.has(LegalLiaison) || allows(actor, A::KeepEvidence { psea })
-        }
+        A::ReadEvidence { psea } => roles.has(LegalLiaison) || allows(actor, A::KeepEvidence { psea }),
         A::KeepEvidence { psea: true } => roles.any(&[PseaCoordinator, OhchrMonitor, Investigator]),
         A::KeepEvidence { psea: false } => {
             roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator])

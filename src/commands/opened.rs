@@ -266,7 +266,9 @@ fn read(database: &Database, front: Front, witnesses_file: Option<&Path>) -> Res
     let vault = vault::open(database)?;
     let store = database.evidence_store.as_deref().filter(|url| !url.is_empty());
     let evidence = Blobs::open(store, &database.data_dir, database.evidence_limit).map_err(|flaw| {
-        Failed::new(format!("the store of evidence (--evidence-store, TEMWEN_EVIDENCE_STORE) cannot be used: {flaw}"))
+        Failed::new(format!(
+            "the store of evidence (--evidence-store, TEMWEN_EVIDENCE_STORE) cannot be used: {flaw}"
+        ))
     })?;
     Ok(Read { keys, vault, evidence, policy, texts, front, witnesses })
 }

@@ -45,6 +45,9 @@ pub struct Blobs {
     hands: Arc<Semaphore>,
 }
 
+/// A store, where in it, and the directory that it is, if it is one.
+type Place = (Arc<dyn ObjectStore>, Path, Option<PathBuf>);
+
 /// Why there is no answer from the store.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Lost {
@@ -63,7 +66,7 @@ impl Blobs {
     /// The error is a sentence for whoever starts the server; it repeats nothing of the environment.
     pub fn open(url: Option<&str>, data_dir: &FsPath, largest: u64) -> Result<Self, String> {
         let largest = largest.min(LARGEST);
-        let (store, below, directory): (Arc<dyn ObjectStore>, Path, _) = match url {
+        let (store, below, directory): Place = match url {
             None => Self::directory(data_dir.join("evidence"))?,
             Some(url) => match url.split_once("://") {
                 Some(("file", path)) if path.starts_with('/') => Self::directory(PathBuf::from(path))?,
@@ -71,12 +74,11 @@ impl Blobs {
                 _ => return Err("it must begin with file:/// or s3://".to_owned()),
             },
         };
-        let (left_free, hands) =
-            (Arc::new(AtomicU64::new(LEFT_FREE)), Arc::new(Semaphore::new(TAKEN_APART)));
+        let (left_free, hands) = (Arc::new(AtomicU64::new(LEFT_FREE)), Arc::new(Semaphore::new(TAKEN_APART)));
         Ok(Self { store, below, directory, left_free, largest, hands })
     }
 
-    fn directory(path: PathBuf) -> Result<(Arc<dyn ObjectStore>, Path, Option<PathBuf>), String> {
+    fn directory(path: PathBuf) -> Result<Place, String> {
         use std::os::unix::fs::DirBuilderExt as _;
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -90,7 +92,7 @@ impl Blobs {
         Ok((Arc::new(store), Path::default(), Some(path)))
     }
 
-    fn bucket(place: &str) -> Result<(Arc<dyn ObjectStore>, Path, Option<PathBuf>), String> {
+    fn bucket(place: &str) -> Result<Place, String> {
         let (bucket, below) = place.split_once('/').unwrap_or((place, ""));
         if bucket.is_empty() {
             return Err("it names no bucket".to_owned());
@@ -210,7 +212,10 @@ fn is_full(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let full = error.downcast_ref::<std::io::Error>().is_some_and(|error| {
-            matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+            matches!(
+                error.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+            )
         });
         if full {
             return true;
@@ -222,6 +227,8 @@ fn is_full(error: &(dyn StdError + 'static)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -243,7 +250,6 @@ mod tests {
             assert!(Blobs::open(Some(bad), dir.path(), LARGEST).is_err(), "{bad}");
         }
         Blobs::open(None, dir.path(), LARGEST).unwrap();
-        use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(dir.path().join("evidence")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
     }

@@ -50,7 +50,11 @@ fn p4_what_was_cut_flipped_swapped_or_moved_does_not_open() {
         refused(segment, &flipped, "flipped");
     }
     refused(segment, &object[..object.len() - 1], "cut by a byte");
-    refused(Segment { length: CHUNK, ..segment }, &object[..whole], "cut by chunks, and the length with them");
+    refused(
+        Segment { length: CHUNK, ..segment },
+        &object[..whole],
+        "cut by chunks, and the length with them",
+    );
     let mut swapped = object.clone();
     swapped[..whole].copy_from_slice(&object[whole..2 * whole]);
     swapped[whole..2 * whole].copy_from_slice(&object[..whole]);

@@ -206,7 +206,18 @@ mod tests {
         assert_eq!(asked(Some("bytes=-5")), Asked::Last(5));
         let many = format!("bytes={}", "0-,".repeat(5000));
         let digits = format!("bytes={}-", "9".repeat(90));
-        for odd in ["bytes=", "bytes=-", "bytes=5-4", "bytes=a-b", "bytes=0-1,5-6", "bytes=+1-2", "bytes=--1", "bytes=1", &many, &digits] {
+        for odd in [
+            "bytes=",
+            "bytes=-",
+            "bytes=5-4",
+            "bytes=a-b",
+            "bytes=0-1,5-6",
+            "bytes=+1-2",
+            "bytes=--1",
+            "bytes=1",
+            &many,
+            &digits,
+        ] {
             assert_eq!(asked(Some(odd)), Asked::Nothing, "{odd}");
         }
     }

@@ -1,10 +1,10 @@
 //! What a file is by its first bytes, and what it tells besides what it shows: nothing here is believed, only listed.
 
 use bytes::Bytes;
+use img_parts::ImageEXIF as _;
 use img_parts::jpeg::{Jpeg, markers};
 use img_parts::png::Png;
 use img_parts::webp::{CHUNK_EXIF, CHUNK_XMP, WebP};
-use img_parts::ImageEXIF as _;
 
 use super::Given;
 use super::reading::{Reader, Source};
@@ -192,7 +192,13 @@ mod tests {
     fn a_place_is_found_and_what_cannot_be_read_is_not_taken_to_be_harmless() {
         assert_eq!(of_exif(&tiff(0x8825)), [Risk::Location, Risk::Camera]);
         assert_eq!(of_exif(&tiff(0x010F)), [Risk::Camera]);
-        for odd in [&b""[..], b"II", b"II\x2a\0\xff\xff\xff\xff", b"XX\x2a\0\x08\0\0\0", b"II\x2a\0\x08\0\0\0\xff\xff"] {
+        for odd in [
+            &b""[..],
+            b"II",
+            b"II\x2a\0\xff\xff\xff\xff",
+            b"XX\x2a\0\x08\0\0\0",
+            b"II\x2a\0\x08\0\0\0\xff\xff",
+        ] {
             assert_eq!(of_exif(odd), [Risk::Location, Risk::Camera], "{odd:?}");
         }
     }

@@ -29,9 +29,10 @@ pub(super) struct Source {
 impl Source {
     /// Whether the segments make up the whole file, without a gap.
     pub(super) fn is_whole(&self) -> bool {
-        let end = self.segments.iter().try_fold(0, |at, segment| {
-            (segment.start == at).then_some(at + segment.length)
-        });
+        let end = self
+            .segments
+            .iter()
+            .try_fold(0, |at, segment| (segment.start == at).then_some(at + segment.length));
         end == Some(self.size)
     }
 }
@@ -112,8 +113,7 @@ impl Reader {
         };
         let opener = Opener::of(&self.source.key, self.source.id, self.source.size, segment)
             .map_err(Unreadable::Ours)?;
-        let plain =
-            opener.open(first, &sealed).map_err(|_| Unreadable::Damaged("a chunk does not open"))?;
+        let plain = opener.open(first, &sealed).map_err(|_| Unreadable::Damaged("a chunk does not open"))?;
         let skip = usize::try_from(within - first * CHUNK).unwrap_or(usize::MAX);
         let most = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
         let bytes = plain.get(skip..).unwrap_or_default();

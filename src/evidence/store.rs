@@ -102,7 +102,8 @@ pub(super) async fn lock(tx: &mut Tx, id: EvidenceId) -> Result<Option<Row>> {
 
 /// Whether whoever acts may know of a case.
 pub(super) async fn knows_case(mut conn: &AsyncPgConnection, case: CaseId) -> QueryResult<bool> {
-    let there: Option<CaseId> = cases::table.find(case).select(cases::id).first(&mut conn).await.optional()?;
+    let there: Option<CaseId> =
+        cases::table.find(case).select(cases::id).first(&mut conn).await.optional()?;
     Ok(there.is_some())
 }
 
@@ -110,9 +111,7 @@ pub(super) async fn knows_case(mut conn: &AsyncPgConnection, case: CaseId) -> Qu
 pub(super) async fn matter_of(tx: &mut Tx, row: &Row) -> Result<Option<MatterId>> {
     let (case, complaint) = (row.case_id, row.complaint_id);
     tx.ask(async |mut conn| match (case, complaint) {
-        (Some(case), _) => {
-            cases::table.find(case).select(cases::matter_id).first(&mut conn).await.optional()
-        }
+        (Some(case), _) => cases::table.find(case).select(cases::matter_id).first(&mut conn).await.optional(),
         (None, Some(complaint)) => {
             let found = complaints::table.find(complaint).select(complaints::matter_id);
             found.first(&mut conn).await.optional()
@@ -225,7 +224,9 @@ pub(super) async fn list(
         .into_boxed();
     if let Some((at, id)) = after {
         query = query.filter(
-            evidence::begun_at.gt(at).or(evidence::begun_at.eq(at).and(evidence::id.gt(EvidenceId::from(id)))),
+            evidence::begun_at
+                .gt(at)
+                .or(evidence::begun_at.eq(at).and(evidence::id.gt(EvidenceId::from(id)))),
         );
     }
     let found: Vec<Row> = tx
@@ -280,7 +281,9 @@ pub(super) async fn of_complaint(
         .into_boxed();
     if let Some((at, id)) = after {
         query = query.filter(
-            evidence::begun_at.gt(at).or(evidence::begun_at.eq(at).and(evidence::id.gt(EvidenceId::from(id)))),
+            evidence::begun_at
+                .gt(at)
+                .or(evidence::begun_at.eq(at).and(evidence::id.gt(EvidenceId::from(id)))),
         );
     }
     tx.ask(async |mut conn| {
@@ -335,10 +338,7 @@ pub(super) async fn forget(tx: &mut Tx, matter: MatterId) -> Result<usize> {
 pub(super) async fn mark_damaged(tx: &mut Tx, id: EvidenceId) -> Result<()> {
     let now = tx.now();
     tx.ask(async |mut conn| {
-        diesel::update(evidence::table.find(id))
-            .set(evidence::damaged_at.eq(now))
-            .execute(&mut conn)
-            .await
+        diesel::update(evidence::table.find(id)).set(evidence::damaged_at.eq(now)).execute(&mut conn).await
     })
     .await
     .map(|_| ())

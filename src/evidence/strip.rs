@@ -7,10 +7,10 @@
 use std::io::{Cursor, Read as _, Write as _};
 
 use bytes::Bytes;
+use img_parts::ImageEXIF as _;
 use img_parts::jpeg::{Jpeg, markers};
 use img_parts::png::Png;
 use img_parts::webp::{CHUNK_EXIF, CHUNK_XMP, WebP};
-use img_parts::ImageEXIF as _;
 use lopdf::{Document, LoadOptions, Object};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -24,7 +24,7 @@ pub(super) enum Format {
     Png,
     WebP,
     Pdf,
-    /// DOCX, XLSX, PPTX and their OpenDocument likes.
+    /// DOCX, XLSX, PPTX and their `OpenDocument` likes.
     Office,
 }
 
@@ -80,8 +80,8 @@ fn jpeg(bytes: Bytes) -> Option<Bytes> {
 
 fn png(bytes: Bytes) -> Option<Bytes> {
     const SHOWS: [&[u8; 4]; 17] = [
-        b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"bKGD",
-        b"hIST", b"pHYs", b"acTL", b"fcTL", b"fdAT",
+        b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP",
+        b"bKGD", b"hIST", b"pHYs", b"acTL", b"fcTL", b"fdAT",
     ];
     let mut picture = Png::from_bytes(bytes).ok()?;
     picture.chunks_mut().retain(|chunk| SHOWS.contains(&&chunk.kind()));

@@ -157,7 +157,16 @@ fn a_pdf_loses_what_it_says_of_itself() {
 #[test]
 fn what_is_not_what_it_seems_is_refused() {
     for format in [Format::Jpeg, Format::Png, Format::WebP, Format::Pdf, Format::Office] {
-        for odd in [&b""[..], b"x", b"\xFF\xD8", b"\xFF\xD8\xFF\xE1\xFF\xFF", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", b"PK\x03\x04", b"RIFF\xff\xff\xff\xffWEBP"] {
+        for odd in [
+            &b""[..],
+            b"x",
+            b"\xFF\xD8",
+            b"\xFF\xD8\xFF\xE1\xFF\xFF",
+            b"\x89PNG\r\n\x1a\n",
+            b"%PDF-1.7",
+            b"PK\x03\x04",
+            b"RIFF\xff\xff\xff\xffWEBP",
+        ] {
             let outcome = std::panic::catch_unwind(|| format.strip(Bytes::from_static(odd)));
             assert!(outcome.is_ok(), "{format:?} stumbles over {odd:?}");
         }

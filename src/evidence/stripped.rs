@@ -7,7 +7,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use super::chunks::{FileKey, Sealer, Segment};
 use super::reading::{Reader, Unreadable};
 use super::strip::Format;
-use super::{Evidence, Found, Given, Home, Row, State, custody, download, hex, metadata, sealed, store, uploads};
+use super::{
+    Evidence, Found, Given, Home, Row, State, custody, download, hex, metadata, sealed, store, uploads,
+};
 use crate::audit::{Event, What};
 use crate::coa::Policy;
 use crate::db::{Caller, Tx};
@@ -31,12 +33,7 @@ fn cannot(why: &str) -> Error {
 }
 
 /// Makes the copy. Whoever asks has read the file from now on.
-pub(super) async fn make(
-    temwen: &Temwen,
-    caller: &Caller,
-    case: CaseId,
-    file: EvidenceId,
-) -> Result<Copy> {
+pub(super) async fn make(temwen: &Temwen, caller: &Caller, case: CaseId, file: EvidenceId) -> Result<Copy> {
     let open = async |tx: &mut Tx| {
         let case = super::case(tx, &temwen.policy, case, true).await?;
         let row = super::of_case(tx, &case, file).await?;
@@ -44,7 +41,7 @@ pub(super) async fn make(
             return Err(cannot("it was erased"));
         }
         let source = super::source(tx, &row).await?;
-        custody::append(tx, file, custody::What::Viewed).await?;
+        custody::append(tx, file, custody::Deed::Viewed).await?;
         tx.record(Event::case(What::EvidenceRead, case.id, case.matter_id).with("evidence", file.uuid()));
         Ok((super::open(tx, row, None).await?, source))
     };
@@ -52,9 +49,11 @@ pub(super) async fn make(
     let (Some(given), Some(found)) = (original.given, original.found) else {
         return Err(cannot("nothing is known of it"));
     };
-    let format = found.media.as_deref().and_then(Format::of).ok_or_else(|| {
-        cannot("it is no JPEG, PNG, WebP, PDF, Office or OpenDocument file")
-    })?;
+    let format = found
+        .media
+        .as_deref()
+        .and_then(Format::of)
+        .ok_or_else(|| cannot("it is no JPEG, PNG, WebP, PDF, Office or OpenDocument file"))?;
     if source.size > metadata::EXAMINED {
         return Err(cannot("it has more than 32 MiB"));
     }
@@ -77,13 +76,7 @@ pub(super) async fn make(
 }
 
 /// Seals the copy and brings it to the store.
-async fn keep(
-    temwen: &Temwen,
-    of: EvidenceId,
-    given: Given,
-    found: Found,
-    plain: Bytes,
-) -> Result<Copy> {
+async fn keep(temwen: &Temwen, of: EvidenceId, given: Given, found: Found, plain: Bytes) -> Result<Copy> {
     let (id, key) = (EvidenceId::new(), FileKey::make()?);
     let sha256 = hex(digest(&SHA256, &plain).as_ref());
     let mut segments = Vec::new();
@@ -93,8 +86,8 @@ async fn keep(
         let from = usize::try_from(at).map_err(Error::internal)?;
         let rest = plain.get(from..).unwrap_or_default();
         sealer.push(rest.get(..sealer.room()).unwrap_or(rest))?;
-        let (segment, sealed) = sealer.finish()?;
-        if let Err(error) = temwen.evidence.put(id, segment.id, sealed).await {
+        let (segment, object) = sealer.finish()?;
+        if let Err(error) = temwen.evidence.put(id, segment.id, object).await {
             temwen.evidence.clear(id, &[]).await?;
             return Err(error);
         }
@@ -133,8 +126,8 @@ impl Copy {
         if !kept {
             return Err(Error::internal("a fresh copy was not fresh"));
         }
-        custody::append(tx, self.of, custody::What::Derived).await?;
-        custody::append(tx, self.id, custody::What::Received).await?;
+        custody::append(tx, self.of, custody::Deed::Derived).await?;
+        custody::append(tx, self.id, custody::Deed::Received).await?;
         tx.record(
             Event::case(What::EvidenceDerived, case.id, case.matter_id)
                 .with("evidence", self.id.uuid())

@@ -17,7 +17,8 @@ use tracing::Instrument as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::uploads::{self, Announced, Arriving, Checksum};
+use super::arriving::{Arriving, Checksum};
+use super::uploads::{self, Announced};
 use super::{Given, Home, Row, unhex};
 use crate::db::Caller;
 use crate::error::{Error, Kind, Result};
@@ -176,7 +177,10 @@ fn announced(request: &HttpRequest, most: u64) -> Result<Announced> {
             "sha256" => "Upload-Metadata/sha256",
             "supersedes" => "Upload-Metadata/supersedes",
             _ => {
-                faults.add("Upload-Metadata", "may say filename, filetype, sha256 and supersedes, and nothing else");
+                faults.add(
+                    "Upload-Metadata",
+                    "may say filename, filetype, sha256 and supersedes, and nothing else",
+                );
                 continue;
             }
         };
@@ -189,7 +193,10 @@ fn announced(request: &HttpRequest, most: u64) -> Result<Announced> {
                 let digits = unhex(&text).map(|_| text.to_ascii_lowercase());
                 sha256 = faults.take(pointer, digits.ok_or("must be 64 hexadecimal digits"));
             }
-            _ => supersedes = faults.take(pointer, Uuid::parse_str(&text).map_err(|_| "must be the id of a file")),
+            _ => {
+                let id = Uuid::parse_str(&text).map_err(|_| "must be the id of a file");
+                supersedes = faults.take(pointer, id);
+            }
         }
     }
     faults.check()?;
@@ -220,7 +227,8 @@ fn plain_name(text: &str) -> String {
             && !matches!(c, ':' | '*' | '?' | '"' | '<' | '>' | '|')
     };
     let name: String = last.chars().filter(harmless).collect();
-    let name: String = name.trim_matches(|c: char| c == '.' || c.is_whitespace()).chars().take(NAME).collect();
+    let name: String =
+        name.trim_matches(|c: char| c == '.' || c.is_whitespace()).chars().take(NAME).collect();
     if name.is_empty() { "file".to_owned() } else { name }
 }
 

@@ -27,10 +27,8 @@ pub async fn step(temwen: &Temwen) -> Result<usize> {
 async fn expire(temwen: &Temwen) -> Result<usize> {
     let system = Caller::system(NAME);
     let now = temwen.clock.now();
-    let due = temwen
-        .db
-        .read(&system, async |conn| upkeep_store::unfinished(conn, now, AT_ONCE).await)
-        .await?;
+    let due =
+        temwen.db.read(&system, async |conn| upkeep_store::unfinished(conn, now, AT_ONCE).await).await?;
     let mut done = 0;
     for row in due {
         if row.arrived == row.size
@@ -61,10 +59,8 @@ async fn expire(temwen: &Temwen) -> Result<usize> {
 async fn clear(temwen: &Temwen) -> Result<usize> {
     let system = Caller::system(NAME);
     let settled = temwen.clock.now() - SETTLED_AFTER;
-    let due = temwen
-        .db
-        .read(&system, async |conn| upkeep_store::to_clear(conn, settled, AT_ONCE).await)
-        .await?;
+    let due =
+        temwen.db.read(&system, async |conn| upkeep_store::to_clear(conn, settled, AT_ONCE).await).await?;
     let mut done = 0;
     for row in due {
         let keep = if row.stage == State::Kept {
@@ -92,10 +88,8 @@ async fn clear(temwen: &Temwen) -> Result<usize> {
 async fn check(temwen: &Temwen) -> Result<usize> {
     let system = Caller::system(NAME);
     let before = temwen.clock.now() - CHECKED_EVERY;
-    let due = temwen
-        .db
-        .read(&system, async |conn| upkeep_store::to_check(conn, before, AT_ONCE).await)
-        .await?;
+    let due =
+        temwen.db.read(&system, async |conn| upkeep_store::to_check(conn, before, AT_ONCE).await).await?;
     let mut done = 0;
     for row in due {
         // Erased while this step was on its way: there is nothing to read any more.
@@ -107,7 +101,7 @@ async fn check(temwen: &Temwen) -> Result<usize> {
                     if !upkeep_store::checked(tx, row.id).await? {
                         return Err(Error::not_found());
                     }
-                    custody::append(tx, row.id, custody::What::Verified).await?;
+                    custody::append(tx, row.id, custody::Deed::Verified).await?;
                     tx.record(row.event(What::EvidenceVerified, matter));
                     Ok(())
                 };
@@ -132,10 +126,8 @@ async fn as_received(temwen: &Temwen, row: &Row, key: &DataKey) -> std::result::
     let expected = expected.ok_or(Unreadable::Damaged("its hash is not known"))?;
     let source = Source { id: row.id, key: row.key(key).map_err(ours)?, size: row.size(), segments };
     let range = 0..row.size();
-    match Reader::new(temwen.evidence.clone(), source, range, None)?.sha256().await? == expected {
-        true => Ok(()),
-        false => Err(Unreadable::Damaged("its hash is another")),
-    }
+    let sha256 = Reader::new(temwen.evidence.clone(), source, range, None)?.sha256().await?;
+    if sha256 == expected { Ok(()) } else { Err(Unreadable::Damaged("its hash is another")) }
 }
 
 /// The key that a file is sealed with; `None` once it was destroyed.

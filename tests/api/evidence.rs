@@ -5,7 +5,10 @@ use chrono::TimeDelta;
 use serde_json::json;
 use temwen::auth::Role;
 
-use crate::files::{begin, bytes, give, investigated, location, metadata, objects, patch, photo, send, send_pieces, sha256, tus};
+use crate::files::{
+    begin, bytes, give, investigated, location, metadata, objects, patch, photo, send, send_pieces, sha256,
+    tus,
+};
 use crate::fixtures::{complaint, id, submitted};
 use crate::harness::TestApp;
 
@@ -17,7 +20,11 @@ async fn a_file_is_given_listed_and_handed_out_and_everybody_who_had_it_is_in_it
     let (case, triage, investigator) = investigated(&app).await;
     let at = |rest: &str| format!("/v1/cases/{case}/evidence{rest}");
     let file = photo();
-    let said = metadata(&[("filename", "../../mache a.jpg"), ("filetype", "image/jpeg"), ("sha256", &sha256(&file))]);
+    let said = metadata(&[
+        ("filename", "../../mache a.jpg"),
+        ("filetype", "image/jpeg"),
+        ("sha256", &sha256(&file)),
+    ]);
     let options = investigator.send(tus(&investigator, Method::OPTIONS, &at("/uploads"))).await;
     assert_eq!(options.status, 204, "{}", options.text);
     assert_eq!(options.header("tus-version"), Some("1.0.0"));
@@ -67,14 +74,25 @@ async fn a_file_is_given_listed_and_handed_out_and_everybody_who_had_it_is_in_it
     let link = investigator.post(&at(&format!("/{evidence}/custody")), told.clone()).await.expect(201);
     assert_eq!(link["place"], told["place"]);
     let chain = triage.get(&at(&format!("/{evidence}/custody"))).await.expect(200);
-    let chain: Vec<_> =
-        chain["items"].as_array().unwrap().iter().map(|link| link["kind"].as_str().unwrap().to_owned()).collect();
+    let chain: Vec<_> = chain["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|link| link["kind"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(chain, ["received", "viewed", "handed_over"]);
 
     // All of it is on record, and the record holds.
     let entries = app.rows("select action from audit_entries where action like 'evidence%' or action like 'custody%' order by at, id").await;
     let entries: Vec<_> = entries.iter().map(|row| row["action"].as_str().unwrap()).collect();
-    for action in ["evidence.begun", "evidence.arrived", "evidence.received", "evidence.downloaded", "custody.recorded", "custody.read"] {
+    for action in [
+        "evidence.begun",
+        "evidence.arrived",
+        "evidence.received",
+        "evidence.downloaded",
+        "custody.recorded",
+        "custody.read",
+    ] {
         assert!(entries.contains(&action), "{action} is not among {entries:?}");
     }
 }
@@ -85,7 +103,9 @@ async fn a_large_file_goes_on_where_it_broke_off_and_comes_back_in_ranges() {
     let (case, triage, investigator) = investigated(&app).await;
     let at = |rest: &str| format!("/v1/cases/{case}/evidence{rest}");
     let file = bytes(20 * MIB + 12345);
-    let upload = location(&begin(&investigator, &at("/uploads"), file.len(), &metadata(&[("sha256", &sha256(&file))])).await);
+    let upload = location(
+        &begin(&investigator, &at("/uploads"), file.len(), &metadata(&[("sha256", &sha256(&file))])).await,
+    );
     // The line breaks in the middle of a chunk, in the middle of a segment.
     let pieces = file[..9 * MIB + 77].chunks(100_000).map(<[u8]>::to_vec).collect();
     send_pieces(&investigator, &upload, 0, pieces, true).await.refused(400, "malformed");
@@ -107,7 +127,14 @@ async fn a_large_file_goes_on_where_it_broke_off_and_comes_back_in_ranges() {
         (status, of.unwrap_or_default(), body.unwrap())
     };
     let size = file.len();
-    for (from, to) in [(0, 0), (65535, 65536), (8 * MIB - 5, 8 * MIB + 5), (9 * MIB + 70, 9 * MIB + 90), (3, 3 * MIB), (size - 1, size - 1)] {
+    for (from, to) in [
+        (0, 0),
+        (65535, 65536),
+        (8 * MIB - 5, 8 * MIB + 5),
+        (9 * MIB + 70, 9 * MIB + 90),
+        (3, 3 * MIB),
+        (size - 1, size - 1),
+    ] {
         let (status, of, body) = range(&format!("bytes={from}-{to}")).await;
         assert_eq!((status, of), (206, format!("bytes {from}-{to}/{size}")));
         assert!(body == file[from..=to], "{from}-{to}");
@@ -119,7 +146,14 @@ async fn a_large_file_goes_on_where_it_broke_off_and_comes_back_in_ranges() {
     let (status, _, body) = range("bytes=0-99999999999999").await;
     assert!(status == 200 && body.len() == size, "all of it is the whole");
     let refused = triage.rows_of_views(&app, evidence).await;
-    for absurd in [format!("bytes={size}-"), "bytes=-0".to_owned(), "bytes=5-4".to_owned(), "bytes=0-1,3-4".to_owned(), format!("bytes={}", "0-,".repeat(2000)), "bytes=9999999999999999999999-".to_owned()] {
+    for absurd in [
+        format!("bytes={size}-"),
+        "bytes=-0".to_owned(),
+        "bytes=5-4".to_owned(),
+        "bytes=0-1,3-4".to_owned(),
+        format!("bytes={}", "0-,".repeat(2000)),
+        "bytes=9999999999999999999999-".to_owned(),
+    ] {
         let (status, of, _) = range(&absurd).await;
         assert_eq!((status, of), (416, format!("bytes */{size}")), "{}", &absurd[..absurd.len().min(40)]);
     }
@@ -141,7 +175,10 @@ async fn a_large_file_goes_on_where_it_broke_off_and_comes_back_in_ranges() {
 
 impl crate::harness::Caller<'_> {
     async fn rows_of_views(&self, app: &TestApp, evidence: &str) -> i64 {
-        app.count(&format!("select 1 from custody_events where evidence_id = '{evidence}' and kind = 'viewed'")).await
+        app.count(&format!(
+            "select 1 from custody_events where evidence_id = '{evidence}' and kind = 'viewed'"
+        ))
+        .await
     }
 }
 
@@ -168,7 +205,8 @@ async fn a_reporter_gives_a_file_and_gets_a_receipt_and_nothing_else() {
 
     // It goes with the complaint into the case, and with it to whoever works there.
     let body = json!({"decision": "open_case", "category": "minor_misconduct", "priority": "routine", "reason": "It can be a breach."});
-    let case = triage.post_seen(&format!("/v1/complaints/{}/assessment", id(&receipt)), 1, body).await.expect(201);
+    let case =
+        triage.post_seen(&format!("/v1/complaints/{}/assessment", id(&receipt)), 1, body).await.expect(201);
     let path = format!("/v1/cases/{}/evidence", id(&case));
     let list = triage.get(&path).await.expect(200);
     assert_eq!(list["items"][0]["complaint_id"], id(&receipt));
@@ -187,14 +225,17 @@ async fn a_file_is_superseded_and_stays() {
     let app = TestApp::start().await;
     let (case, triage, investigator) = investigated(&app).await;
     let at = |rest: &str| format!("/v1/cases/{case}/evidence{rest}");
-    let first = give(&investigator, &at("/uploads"), b"the first scan", &metadata(&[("filename", "scan.txt")])).await;
-    let second = give(&investigator, &at("/uploads"), b"a better scan", &metadata(&[("supersedes", &first)])).await;
+    let first =
+        give(&investigator, &at("/uploads"), b"the first scan", &metadata(&[("filename", "scan.txt")])).await;
+    let second =
+        give(&investigator, &at("/uploads"), b"a better scan", &metadata(&[("supersedes", &first)])).await;
     let list = triage.get(&at("")).await.expect(200);
     let items = list["items"].as_array().unwrap();
     assert_eq!((&items[0]["superseded_by"], &items[1]["supersedes"]), (&json!(second), &json!(first)));
     assert_eq!(items[1]["media_type"], json!(null));
     // What has no known type is bytes.
-    let (_, headers, body) = triage.bytes(triage.request(Method::GET, &at(&format!("/{first}/content")))).await;
+    let (_, headers, body) =
+        triage.bytes(triage.request(Method::GET, &at(&format!("/{first}/content")))).await;
     assert_eq!(body.unwrap(), b"the first scan");
     assert!(headers.contains(&("content-type".to_owned(), "application/octet-stream".to_owned())));
     let page = triage.get(&at("?limit=1")).await.expect(200);
@@ -212,7 +253,10 @@ async fn a_copy_without_metadata_stands_beside_the_file() {
     let original = give(&investigator, &at("/uploads"), &file, &metadata(&[("filename", "foto.jpg")])).await;
     let strip = at(&format!("/{original}/stripped"));
     let copy = investigator.post_keyed(&strip, "once", json!({})).await.expect(201);
-    assert_eq!((&copy["derived_from"], &copy["risks"], &copy["name"]), (&json!(original), &json!([]), &json!("foto.jpg")));
+    assert_eq!(
+        (&copy["derived_from"], &copy["risks"], &copy["name"]),
+        (&json!(original), &json!([]), &json!("foto.jpg"))
+    );
     assert_eq!(investigator.post_keyed(&strip, "once", json!({})).await.expect(201), copy);
     let content = async |evidence: &str| {
         let path = at(&format!("/{evidence}/content"));
@@ -238,9 +282,21 @@ async fn p3_only_those_who_need_a_file_know_of_it() {
     let (case, triage, investigator) = investigated(&app).await;
     let at = |rest: &str| format!("/v1/cases/{case}/evidence{rest}");
     let evidence = give(&investigator, &at("/uploads"), b"a file", "").await;
-    let read = [at(""), at(&format!("/{evidence}")), at(&format!("/{evidence}/content")), at(&format!("/{evidence}/custody"))];
+    let read = [
+        at(""),
+        at(&format!("/{evidence}")),
+        at(&format!("/{evidence}/content")),
+        at(&format!("/{evidence}/custody")),
+    ];
     // An investigator who does not work on it, and everybody whose scope does not hold it, guess in vain.
-    for role in [Role::Investigator, Role::LegalLiaison, Role::IntakeOfficer, Role::FocalPoint, Role::Auditor, Role::Administrator] {
+    for role in [
+        Role::Investigator,
+        Role::LegalLiaison,
+        Role::IntakeOfficer,
+        Role::FocalPoint,
+        Role::Auditor,
+        Role::Administrator,
+    ] {
         let other = app.signed_in(role).await;
         for path in &read {
             other.get(path).await.refused(404, "not-found");
@@ -286,7 +342,9 @@ async fn p3_triage_keeps_out_of_the_files_of_the_psea_lane() {
     let app = TestApp::start().await;
     let triage = app.signed_in(Role::TriageOfficer).await;
     let coordinator = app.signed_in(Role::PseaCoordinator).await;
-    let case = crate::fixtures::case_from(&triage, crate::fixtures::grave_complaint(), "sexual_exploitation_abuse").await;
+    let case =
+        crate::fixtures::case_from(&triage, crate::fixtures::grave_complaint(), "sexual_exploitation_abuse")
+            .await;
     let at = |rest: &str| format!("/v1/cases/{}/evidence{rest}", id(&case));
     let evidence = give(&coordinator, &at("/uploads"), b"a file", "").await;
     triage.get(&at("")).await.refused(403, "forbidden");

@@ -7,7 +7,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::files::{
-    begin, bytes, give, investigated, location, metadata, objects, patch, photo, send, send_pieces, sha256, tus,
+    begin, bytes, give, investigated, location, metadata, objects, patch, photo, send, send_pieces, sha256,
+    tus,
 };
 use crate::fixtures::{complaint, submitted};
 use crate::harness::TestApp;
@@ -50,11 +51,9 @@ async fn a_file_that_lies_about_its_size_is_refused() {
     assert_eq!(send(&investigator, &upload, 0, &bytes(10)).await.status, 204);
     // Larger than any file may be; and numbers that are none.
     begin(&investigator, &at, 64 * 1024 * 1024 + 1, "").await.refused(413, "too-large");
-    for odd in ["0", "-1", "1e3", "99999999999999999999999", "", "0x10", "10 "] {
+    for odd in ["0", "-1", "1e3", "99999999999999999999999", "", "0x10", "+10"] {
         let request = tus(&investigator, Method::POST, &at).insert_header(("Upload-Length", odd));
-        let answer = investigator.send(request).await;
-        assert!([201, 422].contains(&answer.status), "{odd:?} {}", answer.text);
-        assert_eq!(answer.status == 201, odd == "10 ", "{odd:?}");
+        investigator.send(request).await.refused(422, "invalid-request");
     }
     let answer = investigator.send(tus(&investigator, Method::POST, &at)).await;
     assert_eq!(answer.faults(), ["Upload-Length"]);
@@ -74,7 +73,9 @@ async fn a_file_that_lies_about_its_type_is_listed_as_such_and_never_served_as_c
     let path = at(&format!("/{evidence}/content"));
     let (_, headers, _) = investigator.bytes(investigator.request(Method::GET, &path)).await;
     assert!(headers.contains(&("content-type".to_owned(), "application/octet-stream".to_owned())));
-    assert!(headers.iter().any(|(name, value)| name == "content-disposition" && value.starts_with("attachment;")));
+    assert!(
+        headers.iter().any(|(name, value)| name == "content-disposition" && value.starts_with("attachment;"))
+    );
 }
 
 #[actix_web::test]
@@ -97,7 +98,9 @@ async fn a_name_is_never_a_path_and_never_in_the_clear() {
         let names: Vec<_> = path.iter().rev().take(2).map(|part| part.to_str().unwrap()).collect();
         assert!(names.iter().all(|name| uuid::Uuid::parse_str(name).is_ok()), "{names:?}");
     }
-    for bad in ["filename !!!", "owner cm9vdA==", "sha256 eA==", "filetype eA==", "supersedes eA==", "filename /w=="] {
+    for bad in
+        ["filename !!!", "owner cm9vdA==", "sha256 eA==", "filetype eA==", "supersedes eA==", "filename /w=="]
+    {
         let answer = begin(&investigator, &at("/uploads"), 5, bad).await;
         assert_eq!(answer.status, 422, "{bad} {}", answer.text);
     }
@@ -133,7 +136,8 @@ async fn clients_that_stumble_over_the_protocol_hear_where() {
     investigator.send(request).await.refused(415, "unsupported-media");
     // A checksum: a wrong one keeps nothing, a right one all.
     let sum = |bytes: &[u8]| format!("sha256 {}", STANDARD.encode(Sha256::digest(bytes)));
-    let request = patch(&investigator, &upload, 0, b"01234").insert_header(("Upload-Checksum", sum(b"other")));
+    let request =
+        patch(&investigator, &upload, 0, b"01234").insert_header(("Upload-Checksum", sum(b"other")));
     investigator.send(request).await.refused(460, "checksum-mismatch");
     for odd in ["md5 eA==", "sha256", "sha256 eA==", "sha256 !"] {
         let request = patch(&investigator, &upload, 0, b"x").insert_header(("Upload-Checksum", odd));
@@ -142,7 +146,8 @@ async fn clients_that_stumble_over_the_protocol_hear_where() {
     let head = investigator.send(tus(&investigator, Method::HEAD, &upload)).await;
     assert_eq!(head.header("upload-offset"), Some("0"));
     assert_eq!(objects(&app), [], "what was not kept is not there");
-    let request = patch(&investigator, &upload, 0, b"01234").insert_header(("Upload-Checksum", sum(b"01234")));
+    let request =
+        patch(&investigator, &upload, 0, b"01234").insert_header(("Upload-Checksum", sum(b"01234")));
     assert_eq!(investigator.send(request).await.status, 204);
     // Bytes with the beginning, and too many beginnings.
     let request = tus(&investigator, Method::POST, &at).insert_header(("Upload-Length", "5"));
@@ -165,7 +170,8 @@ async fn clients_that_stumble_over_the_protocol_hear_where() {
 async fn of_two_that_send_the_same_bytes_one_is_heard() {
     let app = TestApp::start().await;
     let (case, _, investigator) = investigated(&app).await;
-    let upload = location(&begin(&investigator, &format!("/v1/cases/{case}/evidence/uploads"), 3_000_000, "").await);
+    let upload =
+        location(&begin(&investigator, &format!("/v1/cases/{case}/evidence/uploads"), 3_000_000, "").await);
     let (one, other) = (bytes(2_000_000), vec![7; 2_000_000]);
     let pieces = |bytes: &[u8]| bytes.chunks(50_000).map(<[u8]>::to_vec).collect::<Vec<_>>();
     let (first, second) = futures_util::join!(
@@ -189,7 +195,8 @@ async fn a_full_disk_is_said_and_the_upload_goes_on_when_there_is_room() {
     let (case, _, investigator) = investigated(&app).await;
     let at = format!("/v1/cases/{case}/evidence/uploads");
     let file = bytes(1000);
-    let upload = location(&begin(&investigator, &at, file.len(), &metadata(&[("sha256", &sha256(&file))])).await);
+    let upload =
+        location(&begin(&investigator, &at, file.len(), &metadata(&[("sha256", &sha256(&file))])).await);
     assert_eq!(send(&investigator, &upload, 0, &file[..400]).await.status, 204);
     app.temwen.evidence.leave_free(u64::MAX / 2);
     let full = send(&investigator, &upload, 400, &file[400..]).await;

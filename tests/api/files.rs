@@ -84,7 +84,13 @@ pub async fn send(caller: &Caller<'_>, at: &str, offset: usize, bytes: &[u8]) ->
 }
 
 /// Sends bytes of a file in pieces, after which the request ends, or breaks off.
-pub async fn send_pieces(caller: &Caller<'_>, at: &str, offset: usize, pieces: Vec<Vec<u8>>, breaks: bool) -> Answer {
+pub async fn send_pieces(
+    caller: &Caller<'_>,
+    at: &str,
+    offset: usize,
+    pieces: Vec<Vec<u8>>,
+    breaks: bool,
+) -> Answer {
     let request = patch(caller, at, offset, b"").to_request();
     let end = breaks.then_some(Err(PayloadError::Incomplete(None)));
     let pieces = pieces.into_iter().map(|piece| Ok(Bytes::from(piece))).chain(end);

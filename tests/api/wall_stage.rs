@@ -10,6 +10,7 @@ use temwen::auth::{Role, Seat};
 use uuid::Uuid;
 
 use crate::cast::{Player, enlist, rights, rows};
+use crate::files::{begin, give, location, photo};
 use crate::fixtures::{grave_complaint, id, submitted};
 use crate::harness::TestApp;
 
@@ -95,6 +96,10 @@ pub struct Stage<'a> {
     pub colleague: Player<'a>,
     pub first_answers: Vec<FirstAnswer>,
     pub tables: Vec<String>,
+    /// A file of the case.
+    pub evidence: String,
+    /// An upload to the case that is not finished.
+    pub upload: String,
     targets: [Vec<Target>; 4],
     rows: Vec<Rows>,
     /// A row of each table, of the case or of its complaints.
@@ -102,7 +107,7 @@ pub struct Stage<'a> {
     app: &'a TestApp,
 }
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 17] = [
     "cases",
     "complaints",
     "submissions",
@@ -117,6 +122,9 @@ const TABLES: [&str; 14] = [
     "notes",
     "messages",
     "proposals",
+    "evidence",
+    "evidence_segments",
+    "custody_events",
 ];
 
 /// Who may know of what, as the field says it; written down here a second time, apart from the policy page.
@@ -154,6 +162,7 @@ pub fn changes(player: &Player<'_>) -> Vec<(&'static str, String)> {
         ("cases", "priority = 'routine'".to_owned()),
         ("complaints", "priority = 'routine'".to_owned()),
         ("assignments", "ended_at = now()".to_owned()),
+        ("evidence", "damaged_at = now()".to_owned()),
         ("deadlines", "escalation = 7".to_owned()),
         ("deadline_pauses", format!("resumed_at = now(), resumed_by = '{me}'")),
         ("proposals", format!("decided_by = '{me}', decided_at = now(), approved = false")),
@@ -247,6 +256,14 @@ impl<'a> Stage<'a> {
                 .await;
         let pause = json!({"reason": "A hearing."});
         triage.caller.post_seen(&format!("/v1/deadlines/{deadline}/pause"), 1, pause).await.expect(200);
+
+        let coordinator = enlist(app, &mut owner, Role::PseaCoordinator, rights(Role::PseaCoordinator)).await;
+        let uploads = at_case("/evidence/uploads");
+        let evidence = give(&coordinator.caller, &uploads, &photo(), "").await;
+        let upload = location(&begin(&coordinator.caller, &uploads, 5, "").await);
+        let upload = upload.rsplit('/').next().unwrap().to_owned();
+        let reporter = app.reporter(&receipts[0]).await;
+        let reported = give(&reporter, "/v1/reporter/evidence", b"a file", "").await;
 
         // Who works on it, or did.
         let works = |player: &Player<'_>| {
@@ -396,6 +413,12 @@ impl<'a> Stage<'a> {
             ("walls", Of::Case, format!("matter_id = '{matter}'")),
             ("audit_entries", Of::Case, format!("object_id = '{case}'")),
             ("idempotency_keys", Of::Case, format!("matter_id = '{matter}'")),
+            ("evidence", Of::Case, format!("case_id = '{case}'")),
+            ("evidence_segments", Of::Case, format!("evidence_id = '{evidence}'")),
+            ("custody_events", Of::Case, format!("evidence_id = '{evidence}'")),
+            ("evidence", Of::Joined, format!("complaint_id in {both}")),
+            ("evidence_segments", Of::Joined, format!("evidence_id = '{reported}'")),
+            ("custody_events", Of::Joined, format!("evidence_id = '{reported}'")),
             ("complaints", Of::Joined, format!("id in {both}")),
             ("submissions", Of::Joined, format!("complaint_id in {both}")),
             ("messages", Of::Joined, format!("complaint_id in {both}")),
@@ -429,7 +452,19 @@ impl<'a> Stage<'a> {
             );
         }
         let tables = TABLES.map(str::to_owned).to_vec();
-        Self { players, spare, colleague, first_answers, tables, targets, rows: hidden, samples, app }
+        Self {
+            players,
+            spare,
+            colleague,
+            first_answers,
+            tables,
+            evidence,
+            upload,
+            targets,
+            rows: hidden,
+            samples,
+            app,
+        }
     }
 
     /// Begins a transaction as the service begins it for `player`; whether they may act at all.
