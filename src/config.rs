@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::commands::{add_user, import, verify_log, verify_receipt};
+use crate::commands::{add_user, import, keys, verify_log, verify_receipt};
 use crate::witness;
 
 /// The register of misconduct complaints and cases of an international security mission.
@@ -31,6 +31,8 @@ pub enum Command {
     AddUser(Box<add_user::Arguments>),
     /// Take over what another register, or an old spreadsheet, holds
     Import(Box<import::Arguments>),
+    /// Show, rotate and remove the master keys of the vault
+    Keys(Box<keys::Arguments>),
     /// Add a key beside the one in use: the newer signs from the next start on, the older stays good
     RotateKey(RotateKey),
     /// Say what a receipt proves, with the log's public key alone
@@ -135,6 +137,26 @@ pub struct Serve {
         value_parser = clap::value_parser!(u8).range(0..=16)
     )]
     pub trusted_proxies: u8,
+    /// The file of the server's TLS certificate and those it leads to, PEM. Default: no TLS; a proxy in front has it
+    #[arg(long, env = "TEMWEN_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The file of the private key of that certificate, PEM, open to its owner alone. Default: no TLS
+    #[arg(long, env = "TEMWEN_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// How many complaints in ten seconds the public may hand in as they are; whoever comes beyond that does some work or
+    /// waits, and nobody is turned away. With 0 nobody is asked. Default: 200
+    #[arg(
+        long, env = "TEMWEN_WORK_ABOVE", value_name = "NUMBER", default_value = "200", hide_default_value = true,
+        value_parser = clap::value_parser!(u32).range(0..=1_000_000)
+    )]
+    pub work_above: u32,
+    /// How much work that is: with how many zero bits a SHA-256 has to begin, 8 to 22. Each bit doubles it. Default: 18, about
+    /// a second of a telephone
+    #[arg(
+        long, env = "TEMWEN_WORK_BITS", value_name = "NUMBER", default_value = "18", hide_default_value = true,
+        value_parser = clap::value_parser!(u8).range(8..=22)
+    )]
+    pub work_bits: u8,
     /// The address and port on which GET /metrics answers in the text format of Prometheus; not for the public. Default:
     /// nowhere
     #[arg(long, env = "TEMWEN_METRICS_LISTEN", value_name = "ADDRESS:PORT")]

@@ -56,10 +56,23 @@ pub enum Kind {
     UnsupportedMedia,
     /// Try again after the time named.
     SlowDown,
+    /// Do some work first, or wait.
+    WorkRequired,
     /// Try again soon: we cannot answer now.
     Unavailable,
     /// Nothing; it is our fault.
     Internal,
+}
+
+/// The work that a caller is asked for, and what it is asked for instead of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The challenge.
+    pub challenge: String,
+    /// How many zero bits it asks for.
+    pub bits: u8,
+    /// After how many seconds the caller may try again without.
+    pub retry_after: u32,
 }
 
 /// Why an operation did not happen.
@@ -72,6 +85,7 @@ struct Inner {
     detail: String,
     faults: Vec<Fault>,
     retry_after: Option<u32>,
+    asked: Option<Asked>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -83,6 +97,7 @@ impl Error {
             detail: detail.into(),
             faults: Vec::new(),
             retry_after: None,
+            asked: None,
             cause: None,
         }))
     }
@@ -127,6 +142,14 @@ impl Error {
         error
     }
 
+    /// Many come at once: the caller may do what is asked for and come in, or wait.
+    pub fn work_required(why: &str, asked: Asked) -> Self {
+        let mut error = Self::new(Kind::WorkRequired, why);
+        error.0.retry_after = Some(asked.retry_after);
+        error.0.asked = Some(asked);
+        error
+    }
+
     /// Our fault; `cause` is for the log only.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Kind::Internal, "something went wrong on our side").because(cause)
@@ -154,6 +177,11 @@ impl Error {
     /// Every fault of the request.
     pub fn faults(&self) -> &[Fault] {
         &self.0.faults
+    }
+
+    /// The work that the caller is asked for.
+    pub fn asked(&self) -> Option<&Asked> {
+        self.0.asked.as_ref()
     }
 
     /// After how many seconds the caller may try again.

@@ -23,7 +23,10 @@ pub mod http;
 pub mod import;
 pub mod log;
 pub mod outside;
+pub mod parties;
+pub mod personnel;
 pub mod progress;
+pub mod retention;
 pub mod serve;
 pub mod telemetry;
 pub mod temwen;
@@ -32,6 +35,7 @@ pub mod users;
 pub mod values;
 pub mod vault;
 pub mod witness;
+pub mod words;
 
 pub use crate::error::{Error, Result};
 pub use crate::temwen::{Clock, Temwen};

@@ -16,9 +16,10 @@ use crate::config::LogFormat;
 
 /// Libraries that pass on what people entrust to us: at finer levels they write statements with their parameters, or
 /// requests with their headers. No setting lets them say more than warnings.
-const DISCREET: [&str; 13] = [
+const DISCREET: [&str; 14] = [
     "actix_http",
     "actix_server",
+    "actix_tls",
     "actix_web",
     "deadpool",
     "diesel",
@@ -76,6 +77,8 @@ pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
         "temwen_deadlines_missed_total",
         "Rungs climbed by missed deadlines, by what was due."
     );
+    metrics::describe_counter!("temwen_work_asked_total", "Requests that were asked for a proof of work.");
+    metrics::describe_counter!("temwen_work_proofs_total", "Proofs of work that came, by outcome.");
     metrics::describe_counter!(
         "temwen_background_failures_total",
         "Steps of the background that failed, by step."

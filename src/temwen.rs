@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 
+use crate::auth::credentials::flood::Flood;
 use crate::auth::credentials::keys::Keys;
 use crate::auth::credentials::passwords::Passwords;
 use crate::auth::credentials::slowdown::Slowdown;
@@ -31,6 +32,8 @@ pub struct Shared {
     pub passwords: Passwords,
     /// Slows sign-in down after failures.
     pub slowdown: Slowdown,
+    /// Decides when the public is asked for work.
+    pub flood: Flood,
     /// What access codes, cursors and keys of repetition are derived from.
     pub keys: Keys,
     /// The register's own data key: seals what belongs to no matter, and marks what is compared across matters.
@@ -50,10 +53,14 @@ pub struct Shared {
 }
 
 /// How the server is reached.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Front {
     /// How many proxies stand in front and append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
+    /// How many complaints of the public come in as they are in ten seconds; with 0 nobody is asked for work.
+    pub work_above: u32,
+    /// How many zero bits the proof of work has that others are asked for.
+    pub work_bits: u8,
 }
 
 impl std::ops::Deref for Temwen {

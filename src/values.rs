@@ -126,10 +126,28 @@ typed_id! {
     NoteId,
     /// A message in a reporter's thread.
     MessageId,
+    /// A version of a complaint's text with passages taken out.
+    RedactionId,
     /// One allegation of a case.
     AllegationId,
     /// One entry of the audit record.
     EntryId,
+    /// A legal hold.
+    HoldId,
+    /// An erasure that is proposed, or was carried out.
+    ErasureId,
+    /// Somebody who serves or served in the mission.
+    PersonId,
+    /// A unit of the mission.
+    UnitId,
+    /// Somebody's leave to read a case for a while.
+    GlanceId,
+    /// A person of a matter.
+    PartyId,
+    /// What a person agreed to, or did not.
+    ConsentId,
+    /// Somebody being told, or asking to be told, who a person is.
+    RevealId,
     /// A file that was given as evidence.
     EvidenceId,
     /// One event in a file's chain of custody.

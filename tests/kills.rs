@@ -45,7 +45,7 @@ fn serve(data_dir: &Path) -> (Child, String) {
         }
     }
     let mut child = command
-        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--data-dir"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--work-above", "0", "--data-dir"])
         .arg(data_dir)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -49,20 +49,22 @@ async fn a_panic_answers_a_problem_and_is_logged_once_without_what_it_said() {
 
     for _ in 0..3 {
         log.0.lock().unwrap().clear();
-        let request =
-            TestRequest::get().uri("/stumble?SECRET").insert_header(("X-Request-Id", "abc")).to_request();
+        let request = TestRequest::get()
+            .uri("/stumble?SECRET")
+            .insert_header(("X-Request-Id", "0199c0de-0000-7000-8000-0000000000ab"))
+            .to_request();
         let response = match actix_web::dev::Service::call(&app, request).await {
             Ok(response) => HttpResponse::from(response.map_into_boxed_body()),
             Err(error) => error.error_response(),
         };
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers().get("content-type").unwrap(), http::problem::MEDIA_TYPE);
-        assert_eq!(response.headers().get("x-request-id").unwrap(), "abc");
+        assert_eq!(response.headers().get("x-request-id").unwrap(), "0199c0de-0000-7000-8000-0000000000ab");
         let body = actix_web::body::to_bytes(response.into_body()).await.unwrap_or_default();
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(
             (&body["type"], &body["status"], &body["request_id"]),
-            (&"/problems/internal".into(), &500.into(), &"abc".into())
+            (&"/problems/internal".into(), &500.into(), &"0199c0de-0000-7000-8000-0000000000ab".into())
         );
 
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -70,7 +72,7 @@ async fn a_panic_answers_a_problem_and_is_logged_once_without_what_it_said() {
         let errors: Vec<&Value> = lines.iter().filter(|line| line["level"] == "ERROR").collect();
         assert_eq!(errors.len(), 1, "{text}");
         assert!(errors[0]["fields"]["place"].as_str().unwrap().contains("panics.rs"), "{text}");
-        assert_eq!(errors[0]["span"]["request.id"], "abc");
+        assert_eq!(errors[0]["span"]["request.id"], "0199c0de-0000-7000-8000-0000000000ab");
         assert_eq!(lines.iter().filter(|line| line["fields"]["http.status"] == 500).count(), 1, "{text}");
         assert!(!text.contains("SECRET"), "{text}");
     }

@@ -5,6 +5,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands")]
 
+#[path = "smoke/vault.rs"]
+mod vault;
+
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -230,6 +233,124 @@ fn ask(address: &str, method: &str, path: &str, body: &Value) -> std::io::Result
 fn postmaster(data_dir: &Path) -> Option<Pid> {
     let text = fs::read_to_string(data_dir.join("postgres/postmaster.pid")).ok()?;
     text.lines().next()?.parse().ok().map(Pid::from_raw)
+}
+
+/// A key and a certificate for 127.0.0.1 that it signed itself, made by somebody else's program.
+fn certificate(place: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let (key, certificate) = (place.join(format!("{name}.key")), place.join(format!("{name}.pem")));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args(["-subj", "/CN=register.example", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(made.success());
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    (certificate, key)
+}
+
+#[test]
+fn it_speaks_tls_with_a_certificate_of_its_own() {
+    let place = directory();
+    let data_dir = place.path().join("data");
+    let (certificate, key) = certificate(place.path(), "one");
+    let mut child = temwen(&["serve", "--listen", "127.0.0.1:0", "--tls-cert"], &data_dir)
+        .arg(&certificate)
+        .arg("--tls-key")
+        .arg(&key)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = loop {
+        let line = lines.next().unwrap().unwrap();
+        if let Some(address) = line.strip_prefix("Temwen listens on https://") {
+            break address.to_owned();
+        }
+    };
+    // A client of another make, which trusts this certificate and no other.
+    let client = |more: &[&str], request: &str| {
+        let mut command = Command::new("openssl");
+        command.args([
+            "s_client",
+            "-quiet",
+            "-verify_return_error",
+            "-verify_ip",
+            "127.0.0.1",
+            "-connect",
+            &address,
+            "-CAfile",
+        ]);
+        run(command.arg(&certificate).args(more).stdout(Stdio::piped()).stderr(Stdio::piped()), request)
+    };
+    let body =
+        json!({"channel": "web_form", "narrative": "Told through a wire that nobody reads."}).to_string();
+    let submit = format!(
+        "POST /v1/complaints HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for version in ["-tls1_3", "-tls1_2"] {
+        let answer = client(&["-ign_eof", version], &submit);
+        assert!(answer.out.starts_with("HTTP/1.1 201"), "{version} {} {}", answer.out, answer.err);
+        let head = answer.out.to_lowercase();
+        assert!(head.contains("strict-transport-security: max-age=31536000\r\n"), "{}", answer.out);
+    }
+    let old = client(&["-ign_eof", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], &submit);
+    assert!(!old.out.contains("HTTP/1.1"), "{}", old.out);
+    // Whoever speaks without TLS is not answered as if all were well.
+    let plain = ask(&address, "GET", "/health", &Value::Null).unwrap_or((0, String::new()));
+    assert_eq!(plain.0, 0, "{plain:?}");
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_certificate_or_a_key_that_will_not_do_is_told_at_once() {
+    let place = directory();
+    let (certificate_one, key) = certificate(place.path(), "one");
+    let (_, other) = certificate(place.path(), "other");
+    let open = place.path().join("open.key");
+    fs::copy(&key, &open).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o640)).unwrap();
+    let missing = place.path().join("missing");
+    let nonsense = place.path().join("nonsense");
+    fs::write(&nonsense, "-----BEGIN CERTIFICATE-----\nnonsense\n").unwrap();
+    fs::set_permissions(&nonsense, Permissions::from_mode(0o600)).unwrap();
+    for (certificate, key, why) in [
+        (&certificate_one, &other, "is not the key of the TLS certificate"),
+        (&certificate_one, &open, "is open to others than its owner"),
+        (&certificate_one, &missing, "cannot read the TLS key"),
+        (&certificate_one, &certificate_one.clone(), "is open to others than its owner"),
+        (&certificate_one, &nonsense, "holds no private key in PEM"),
+        (&missing, &key, "cannot read the TLS certificate"),
+        (&key, &key, "holds no certificate in PEM"),
+        (&nonsense, &key, "the TLS certificate"),
+    ] {
+        let mut command =
+            temwen(&["serve", "--listen", "127.0.0.1:0", "--tls-cert"], &place.path().join("data"));
+        let refused = run(command.arg(certificate).arg("--tls-key").arg(key), "");
+        assert_eq!(refused.code, 1, "{}", refused.err);
+        assert!(refused.err.contains(why), "{why}: {}", refused.err);
+        assert!(!refused.err.contains("PRIVATE KEY"), "{}", refused.err);
+    }
+    let mut command = temwen(&["serve", "--tls-cert"], place.path());
+    let alone = run(command.arg(&certificate_one), "");
+    assert_eq!(alone.code, 2);
+    assert!(alone.err.contains("--tls-key"), "{}", alone.err);
+    assert!(!place.path().join("data").exists(), "nothing was begun");
 }
 
 fn is_gone(pid: Pid) -> bool {

@@ -125,6 +125,7 @@ fn database(folder: &std::path::Path) -> Database {
         postgres_bin_dir: None,
         key_dir: None,
         policy: None,
+        master_keys: None,
     }
 }
 
@@ -143,7 +144,7 @@ impl Running {
             fs::File::options().create(true).append(true).open(ground.folder.join("server.log")).unwrap();
         let begun = Instant::now();
         let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--work-above", "0", "--data-dir"])
             .arg(&ground.folder)
             .env_remove("DATABASE_URL")
             .stdout(Stdio::piped())

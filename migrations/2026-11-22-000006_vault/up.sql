@@ -22,7 +22,7 @@ create table data_keys (
     constraint data_keys_there_or_destroyed check ((wrapped is null) = (destroyed_at is not null))
 );
 create index data_keys_of_matter on data_keys (matter_id);
-create index data_keys_by_master on data_keys (master, id) where wrapped is not null;
+create index data_keys_by_master on data_keys (master, id);
 comment on table data_keys is 'The keys that seal. Each has the id of the complaint, or of the case, that it was made for; the one without a matter is the register''s own.';
 comment on column data_keys.matter_id is 'The matter that it belongs to now: it follows its complaint into a case.';
 comment on column data_keys.wrapped is 'The key, sealed with the master key. Destroyed, with all that it sealed, when the matter is erased.';

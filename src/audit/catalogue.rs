@@ -135,6 +135,84 @@ text_enum! {
         DataKeysRewrapped = "data_keys.rewrapped",
         /// What was stored in the clear before there was a vault was sealed.
         ClearTextSealed = "clear_text.sealed",
+        /// Somebody looked for words among complaints; which, as hashes.
+        ComplaintsSearched = "complaints.searched",
+        /// Somebody looked for words among cases; which, as hashes.
+        CasesSearched = "cases.searched",
+        /// Texts that were there before could be searched from then on.
+        WordsIndexed = "words.indexed",
+        /// A version of a complaint's text was made with passages taken out.
+        ComplaintRedacted = "complaint.redacted",
+        /// Somebody read versions of a complaint's text with passages taken out.
+        RedactionsRead = "redactions.read",
+        /// A matter was put under a legal hold.
+        HoldSet = "hold.set",
+        /// A legal hold was ended by another officer than the one who set it.
+        HoldEnded = "hold.ended",
+        /// Somebody read legal holds, with their reasons.
+        HoldsRead = "holds.read",
+        /// It was proposed to erase a matter that has fallen due.
+        ErasureProposed = "erasure.proposed",
+        /// A second person refused an erasure.
+        ErasureRefused = "erasure.refused",
+        /// Somebody read what is to be erased, with the reasons.
+        ErasuresRead = "erasures.read",
+        /// A second person signed: the keys of a matter were destroyed, and with them what was said, written and named in it.
+        MatterErased = "matter.erased",
+        /// What follows from whom a matter names took effect: it was hidden from them, and from those near a subject.
+        WallsFollowed = "walls.followed",
+        /// A matter went to the desk of the OHCHR, because it concerns those at its own, or nobody was left there.
+        MatterRerouted = "matter.rerouted",
+        /// Nobody is left at the desk of the OHCHR either who could work on a matter.
+        MatterWithoutOfficer = "matter.without_officer",
+        /// Somebody was proposed to see a matter again that was hidden from them for their name alone.
+        LiftingProposed = "lifting.proposed",
+        /// A second officer confirmed it.
+        LiftingConfirmed = "lifting.confirmed",
+        /// Somebody asked to see, in an emergency, a case that they do not see.
+        GlanceAsked = "glance.asked",
+        /// Somebody read who asked so.
+        GlancesRead = "glances.read",
+        /// A second officer let them read it for four hours. A notice to the auditor.
+        GlanceAllowed = "glance.allowed",
+        /// A second officer refused.
+        GlanceRefused = "glance.refused",
+        /// A person was entered in the roster.
+        PersonAdded = "person.added",
+        /// A person's entry in the roster was changed.
+        PersonChanged = "person.changed",
+        /// Somebody read the roster.
+        RosterRead = "roster.read",
+        /// A unit was entered.
+        UnitAdded = "unit.added",
+        /// A unit was changed.
+        UnitChanged = "unit.changed",
+        /// Accounts of before the roster got the marks by which they are known again.
+        AccountsMarked = "accounts.marked",
+        /// Somebody read about the persons of a matter, by pseudonym.
+        PartiesRead = "parties.read",
+        /// A person was added to a case.
+        PartyAdded = "party.added",
+        /// More was learned of a person.
+        PartyChanged = "party.changed",
+        /// Somebody was told who a person is.
+        PartyRevealed = "party.revealed",
+        /// Somebody asked who a person is, without that person's consent; it waits for a second officer.
+        RevealAsked = "reveal.asked",
+        /// A second officer approved it, for some hours; or signed what was revealed in danger or on a legal order.
+        RevealApproved = "reveal.approved",
+        /// A second officer refused it, or disagrees with what was revealed.
+        RevealRefused = "reveal.refused",
+        /// Somebody was told who a person is because of danger, or on a legal order. A notice to the auditor.
+        RevealNotified = "reveal.notified",
+        /// Somebody read who asked, and why.
+        RevealsRead = "reveals.read",
+        /// What a person agreed to, or did not, was written down.
+        ConsentWritten = "consent.written",
+        /// A consent was taken back.
+        ConsentWithdrawn = "consent.withdrawn",
+        /// Somebody read what a person agreed to.
+        ConsentsRead = "consents.read",
         /// Somebody began to give a file.
         EvidenceBegun = "evidence.begun",
         /// Bytes of a file arrived.

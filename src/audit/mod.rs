@@ -18,7 +18,7 @@ use crate::values::{CaseId, ComplaintId, EntryId, MatterId, SessionId, UserId};
 
 pub use self::catalogue::What;
 pub use self::store::{Seen, Start, last_policy_digest, last_start, of_matter};
-pub(crate) use self::store::{append, append_if_seen};
+pub(crate) use self::store::{append, append_if_seen, append_what_followed};
 
 /// How many changed rows an entry takes before the next entry about the same object takes over; the rest stays with the last.
 pub const MOST_CHANGES: usize = 200;
@@ -119,6 +119,16 @@ impl Event {
     /// A case was read; its matter is found when the entry is written.
     pub fn case_read(what: What, case: CaseId) -> Self {
         Self::on(what, "case", case.uuid())
+    }
+
+    /// Something happened to a matter as a whole.
+    pub fn matter(what: What, matter: MatterId) -> Self {
+        Self { matter: Some(matter), ..Self::on(what, "matter", matter.uuid()) }
+    }
+
+    /// Something happened to a person or a unit of the roster, or to somebody's leave to see a case.
+    pub fn of(what: What, kind: &'static str, id: Uuid) -> Self {
+        Self::on(what, kind, id)
     }
 
     /// Something happened to the register itself.

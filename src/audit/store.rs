@@ -119,6 +119,52 @@ pub(crate) async fn append_if_seen(
     Ok(written == 1)
 }
 
+struct AppendWhatFollowed;
+impl Text for AppendWhatFollowed {
+    const GIVEN: &'static str = "settings, ids, ats, kinds, actors, requests, actions, object_kinds, object_ids, matters, details, seals";
+    // Behind the entry that they follow, so that of one row the later state has the later place in the log.
+    const SQL: &'static str = ", followed as materialized ( \
+             select e.*, case e.setting when 'apart' then array(select substr(line, 38) \
+                 from string_to_table(rtrim(current_setting('temwen.apart', true), E'\n'), E'\n') as line) else '{}' end as changes \
+             from given, unnest(settings, ids, ats, kinds, actors, requests, actions, object_kinds, object_ids, matters, details, seals) \
+                 with ordinality as e (setting, id, at, kind, actor, request, action, object_kind, object_id, matter, detail, seal, ordinal) \
+             where coalesce(current_setting('temwen.' || e.setting, true), '') <> ''), \
+         queued as (insert into log_queue (entry_id) select id from followed order by ordinal) \
+         insert into audit_entries (id, at, actor_kind, actor, request_id, action, object_kind, object_id, matter_id, detail, seal, changes) \
+         select id, at, kind, actor, request, action, object_kind, object_id, matter, detail, seal, changes from followed";
+    type Row = ();
+}
+
+/// Appends those of `entries` of which the transaction says, in the setting named with each, that they came to pass.
+pub(crate) async fn append_what_followed(
+    mut conn: &AsyncPgConnection,
+    seal: &EntrySeal,
+    entries: &[(&str, Entry)],
+) -> QueryResult<usize> {
+    if entries.is_empty() {
+        return Ok(0);
+    }
+    let column = |of: fn(&Entry) -> &str| entries.iter().map(|(_, entry)| of(entry)).collect::<Vec<_>>();
+    let ids = |of: fn(&Entry) -> Uuid| entries.iter().map(|(_, entry)| of(entry)).collect::<Vec<_>>();
+    let details = entries.iter().map(|(_, e)| Value::Object(e.event.detail.clone())).collect::<Vec<_>>();
+    let matters = entries.iter().map(|(_, e)| e.event.matter).collect::<Vec<_>>();
+    let binds = (
+        entries.iter().map(|(setting, _)| *setting).collect::<Vec<_>>().into_sql::<sql::Array<sql::Text>>(),
+        ids(|e| e.id.uuid()).into_sql::<sql::Array<sql::Uuid>>(),
+        entries.iter().map(|(_, e)| e.at).collect::<Vec<_>>().into_sql::<sql::Array<sql::Timestamptz>>(),
+        column(|e| e.actor_kind).into_sql::<sql::Array<sql::Text>>(),
+        column(|e| &e.actor).into_sql::<sql::Array<sql::Text>>(),
+        column(|e| &e.request).into_sql::<sql::Array<sql::Text>>(),
+        column(|e| e.event.what.as_str()).into_sql::<sql::Array<sql::Text>>(),
+        column(|e| e.event.object_kind).into_sql::<sql::Array<sql::Text>>(),
+        ids(|e| e.event.object_id).into_sql::<sql::Array<sql::Uuid>>(),
+        matters.into_sql::<sql::Array<sql::Nullable<sql::Uuid>>>(),
+        details.into_sql::<sql::Array<sql::Jsonb>>(),
+        entries.iter().map(|(_, e)| e.seal(seal)).collect::<Vec<_>>().into_sql::<sql::Array<sql::Binary>>(),
+    );
+    Fixed::with(AppendWhatFollowed, binds).execute(&mut conn).await
+}
+
 /// An entry as it is read again.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = audit_entries, check_for_backend(diesel::pg::Pg))]

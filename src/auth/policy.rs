@@ -30,6 +30,8 @@ pub enum Action {
     ListComplaints,
     /// Read a complaint's text.
     ReadComplaint,
+    /// Make a version of a complaint's text with passages taken out.
+    Redact,
     /// Tell the reporter that the complaint has arrived.
     Acknowledge,
     /// Judge what a complaint is.
@@ -63,8 +65,34 @@ pub enum Action {
     },
     /// See proposals that wait for a second signature.
     ReadProposals,
+    /// See what falls due, what is held and what is to be erased.
+    ReadRetention,
+    /// Put a matter under a legal hold, or end somebody else's.
+    Hold,
+    /// Propose to erase a matter that has fallen due.
+    ProposeErasure,
+    /// Sign or refuse an erasure that another person proposed.
+    SignErasure,
+    /// See who has a part in a matter, by pseudonym.
+    ReadParties,
+    /// Add persons to a case, and say who they are.
+    KeepParties,
+    /// Read and write down what persons agreed to.
+    KeepConsents,
+    /// See who asked to be told who somebody is.
+    ReadReveals,
     /// Read and verify the audit record itself.
     Audit,
+    /// See who serves where.
+    ReadRoster,
+    /// Keep who serves where.
+    KeepRoster,
+    /// Say that a wall was put up for a name that two persons share, or confirm it.
+    LiftWall,
+    /// Ask to read, in an emergency, a case that is not theirs to see.
+    AskToGlance,
+    /// Let somebody read it, or not.
+    DecideGlance,
     /// Act as a part of the system: imports, background steps.
     RunTheRegister,
     /// Give a file as the reporter of a complaint.
@@ -80,6 +108,9 @@ pub enum Action {
         psea: bool,
     },
 }
+
+/// Who may propose to erase a matter; asked again of the first person when the second signs.
+pub const ERASURES_ARE_PROPOSED_BY: [Role; 4] = [TriageOfficer, PseaCoordinator, LegalLiaison, OhchrMonitor];
 
 /// Whether `actor` may do `action`.
 pub fn allows(actor: &Actor, action: Action) -> bool {
@@ -114,6 +145,7 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
             Integration,
         ]),
         A::Acknowledge => roles.any(&[IntakeOfficer, TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::Redact => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::Assess => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::WriteToReporter => {
             roles.any(&[IntakeOfficer, TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator])
@@ -170,39 +202,43 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
         A::SecondSign { psea: true } => roles.any(&[PseaCoordinator, OhchrMonitor]),
         A::SecondSign { psea: false } => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::ReadProposals => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::ReadRetention => roles.any(&ERASURES_ARE_PROPOSED_BY),
+        A::Hold => roles.any(&[LegalLiaison, OhchrMonitor]),
+        A::ProposeErasure => roles.any(&ERASURES_ARE_PROPOSED_BY),
+        A::SignErasure => roles.any(&[PseaCoordinator, LegalLiaison, OhchrMonitor]),
+        A::ReadRoster => roles.any(&[Administrator, TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::KeepRoster => roles.has(Administrator),
+        A::LiftWall => roles.any(&[PseaCoordinator, OhchrMonitor]),
+        A::AskToGlance => roles.any(&[
+            TriageOfficer,
+            PseaCoordinator,
+            VictimSupport,
+            Investigator,
+            LegalLiaison,
+            OhchrMonitor,
+        ]),
+        A::DecideGlance => roles.any(&[PseaCoordinator, OhchrMonitor]),
+        A::ReadParties => roles.any(&[
+            TriageOfficer,
+            PseaCoordinator,
+            OhchrMonitor,
+            Investigator,
+            LegalLiaison,
+            VictimSupport,
+            NationalAuthority,
+            PanelMember,
+        ]),
+        A::KeepParties => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator]),
+        A::KeepConsents => {
+            roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator, VictimSupport])
+        }
+        A::ReadReveals => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::RunTheRegister | A::GiveEvidence => false,
         A::ReadEvidence { psea } => roles.has(LegalLiaison) || allows(actor, A::KeepEvidence { psea }),
         A::KeepEvidence { psea: true } => roles.any(&[PseaCoordinator, OhchrMonitor, Investigator]),
         A::KeepEvidence { psea: false } => {
             roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator])
         }
-    }
-}
-
-/// Which names and contacts of a complaint a caller reads; the rest is withheld from the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Identities {
-    /// Who handed it in, and how to reach them.
-    pub reporter: bool,
-    /// Victims and witnesses.
-    pub victims: bool,
-    /// Those who are accused.
-    pub subjects: bool,
-}
-
-/// Whose names `actor` reads in a complaint; `psea` is whether it concerns sexual exploitation or abuse, or a child.
-///
-/// Without a recorded consent, nobody who monitors or investigates reads the names of reporters and victims.
-pub fn identities(actor: &Actor, psea: bool, own: bool) -> Identities {
-    let Some(officer) = actor.officer() else { return Identities::default() };
-    let roles = officer.roles;
-    let own = own && roles.any(&[FocalPoint, IntakeOfficer]);
-    let triage = roles.has(TriageOfficer) && !psea;
-    let coordinator = roles.has(PseaCoordinator) && psea;
-    Identities {
-        reporter: own || triage || coordinator || (roles.has(IntakeOfficer) && !psea),
-        victims: own || triage || coordinator,
-        subjects: own || triage || coordinator || roles.any(&[Investigator, OhchrMonitor, LegalLiaison]),
     }
 }
 
@@ -225,8 +261,12 @@ impl Lanes {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each part of a scope stands for itself")]
 pub struct Scope {
-    /// Every matter.
+    /// Every matter but those that are dealt with outside the mission.
     pub everything: bool,
+    /// Matters that are dealt with outside the mission: they concern its leadership, or an officer of the register.
+    pub outside: bool,
+    /// Who serves where.
+    pub roster: bool,
     /// Matters of the PSEA lane, and those with a child.
     pub psea: Option<Arc<str>>,
     /// Complaints that nobody has judged yet.
@@ -254,7 +294,9 @@ pub struct Scope {
 /// Which complaints and cases `actor` may know of.
 pub fn scope(actor: &Actor, lanes: &Lanes) -> Scope {
     let officer = match actor {
-        Actor::System(_) => return Scope { everything: true, ..Scope::default() },
+        Actor::System(_) => {
+            return Scope { everything: true, outside: true, roster: true, ..Scope::default() };
+        }
         Actor::Public => return Scope::default(),
         Actor::Reporter(complaint) => return Scope { complaint: Some(complaint.uuid()), ..Scope::default() },
         Actor::Officer(officer) => officer,
@@ -262,6 +304,8 @@ pub fn scope(actor: &Actor, lanes: &Lanes) -> Scope {
     let roles = officer.roles;
     Scope {
         everything: roles.any(&[TriageOfficer, OhchrMonitor]),
+        outside: roles.has(OhchrMonitor),
+        roster: allows(actor, Action::ReadRoster),
         psea: roles.has(PseaCoordinator).then(|| Arc::clone(&lanes.psea)),
         new: roles.has(IntakeOfficer),
         own: roles.any(&[FocalPoint, IntakeOfficer, Integration]),
@@ -284,6 +328,8 @@ impl Scope {
     pub fn words(&self) -> String {
         let words = [
             (self.everything, "everything"),
+            (self.outside, "outside"),
+            (self.roster, "roster"),
             (self.psea.is_some(), "child"),
             (self.new, "new"),
             (self.own, "own"),

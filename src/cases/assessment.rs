@@ -6,7 +6,7 @@
 use super::proposals::{self, Proposal};
 use super::store::New;
 use super::workflow::{Duty, Stage};
-use super::{Case, file_store, lock, people_store, start_clocks, store};
+use super::{Case, file_store, lock, people_store, search, start_clocks, store};
 use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::policy::Action;
@@ -16,6 +16,8 @@ use crate::complaints::{self, Complaint, Status};
 use crate::db::Tx;
 use crate::deadlines::{self, name};
 use crate::error::{Error, Kind, Result};
+use crate::parties;
+use crate::personnel;
 use crate::users::seen_is_current;
 use crate::values::{CaseId, ComplaintId, Reason, UserId, text_enum};
 
@@ -213,6 +215,7 @@ async fn open(
         owner: Some(by),
     };
     complaints::judge(tx, complaint.id, &judged).await?;
+    search::join(tx, complaint.id, true).await?;
     start_clocks(tx, policy, &case, case.opened_at).await?;
     tx.record(
         Event::case(What::CaseOpened, case.id, case.matter_id)
@@ -246,13 +249,16 @@ async fn attach(tx: &mut Tx, policy: &Policy, complaint: &Complaint, to: CaseId)
     };
     lock(tx, to).await?;
     let attached = complaints::judge(tx, complaint.id, &judged).await?;
+    search::join(tx, complaint.id, false).await?;
     // What protected the complaint protects the case from now on; and whoever saw the case before saw less.
     store::take_over_flags(tx, policy, &case, &complaint.flags).await?;
     deadlines::follow_matter(tx, complaint.id, case.matter_id).await?;
+    parties::follow_matter(tx, complaint.id, case.matter_id).await?;
     tx.record(
         Event::complaint(What::ComplaintAttached, complaint.id, case.matter_id)
             .with("case", case.id.uuid())
             .with("from_matter", complaint.matter_id.uuid()),
     );
+    personnel::follow_matter(tx, complaint.matter_id, case.matter_id).await?;
     Ok(attached)
 }

@@ -1,5 +1,7 @@
 //! The case file over HTTP: a case with all that hangs on it.
 
+use std::collections::HashMap;
+
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, get};
 use chrono::{DateTime, Utc};
@@ -9,21 +11,22 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::CaseFile;
-use super::file_store::Allegation;
+use super::file_store::{Allegation, Told};
 use super::http::CaseView;
 use super::workflow::Step;
 use crate::audit::{Event, What};
 use crate::auth::Role;
 use crate::auth::policy::{self, Action};
 use crate::complaints::http::ComplaintView;
-use crate::db::data_keys::Keys;
+use crate::db::data_keys::{self, Keys};
 use crate::deadlines::http::DeadlineView;
 use crate::error::{Error, Result};
 use crate::http::extract::{IfNoneMatch, SignedIn};
 use crate::http::problem::Refusal;
 use crate::http::{unchanged, versioned};
+use crate::parties;
 use crate::temwen::Temwen;
-use crate::values::{CaseId, UserId};
+use crate::values::{CaseId, PartyId, UserId};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(read_case);
@@ -53,8 +56,8 @@ struct AllegationView {
     reported_as: Option<String>,
     /// What it is taken for.
     category: String,
-    /// The source's number of whoever is accused, for those who may read it.
-    subject_ref: Option<String>,
+    /// Whoever is accused, by pseudonym; who they are is revealed by itself.
+    subject: Option<String>,
     /// Their unit.
     subject_unit: Option<String>,
     /// Their rank.
@@ -82,32 +85,60 @@ struct CaseFileView {
     allegations: Vec<AllegationView>,
     /// Its clocks.
     deadlines: Vec<DeadlineView>,
+    /// When what was said and written in it was erased: its time was over, and two persons signed.
+    erased_at: Option<DateTime<Utc>>,
 }
 
-fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> Result<CaseFileView> {
+/// The source's numbers of those accused, and the persons whom they mean.
+async fn subjects(
+    temwen: &Temwen,
+    caller: &SignedIn,
+    case: CaseId,
+    told: &[Told],
+) -> Result<HashMap<String, String>> {
+    let mut meant: HashMap<PartyId, &str> = HashMap::new();
+    for number in told.iter().filter_map(|told| told.subject_ref.as_deref()) {
+        meant.insert(parties::known_as(&temwen.register, case, number), number);
+    }
+    if meant.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<PartyId> = meant.keys().copied().collect();
+    let found = temwen.db.read(&caller.0, async |conn| parties::pseudonyms(conn, &ids).await).await?;
+    let named = |(id, pseudonym)| Some(((*meant.get(&id)?).to_owned(), pseudonym));
+    Ok(found.into_iter().filter_map(named).collect())
+}
+
+async fn view(
+    temwen: &Temwen,
+    caller: &SignedIn,
+    file: CaseFile,
+    erased_at: Option<DateTime<Utc>>,
+) -> Result<CaseFileView> {
     let CaseFile { case, assignments, complaints, allegations, deadlines, duty, key } = file;
     let keys = Keys::new(temwen.db.vault(), key);
     let user = caller.0.actor.user();
     let investigates =
         assignments.iter().any(|each| Some(each.user_id) == user && each.role == Role::Investigator);
     let steps = super::open_steps(&temwen.policy, &case, &caller.0.actor, duty, investigates);
-    let names_subjects = policy::identities(&caller.0.actor, case.is_psea(&temwen.policy), false).subjects;
+    let told = allegations.iter().map(|allegation| allegation.told(&keys)).collect::<Result<Vec<Told>>>()?;
+    let subjects = subjects(temwen, caller, case.id, &told).await?;
     let now = temwen.clock.now();
-    let alleged = |allegation: Allegation| {
-        let told = allegation.told(&keys)?;
-        Ok(AllegationView {
+    let alleged = |(allegation, told): (Allegation, Told)| {
+        let subject = told.subject_ref.as_ref().and_then(|number| subjects.get(number)).cloned();
+        AllegationView {
             id: allegation.id.uuid(),
             position: allegation.position,
             r#type: allegation.type_,
             reported_as: told.reported_as,
             category: allegation.category,
-            subject_ref: told.subject_ref.filter(|_| names_subjects),
+            subject,
             subject_unit: told.subject_unit,
             subject_rank: told.subject_rank,
             finding: told.finding,
             outcome: allegation.outcome,
             discipline: told.discipline,
-        })
+        }
     };
     Ok(CaseFileView {
         steps,
@@ -121,8 +152,9 @@ fn view(temwen: &Temwen, caller: &SignedIn, file: CaseFile) -> Result<CaseFileVi
             })
             .collect(),
         complaints: complaints.into_iter().map(|complaint| ComplaintView::of(complaint, true)).collect(),
-        allegations: allegations.into_iter().map(alleged).collect::<Result<_>>()?,
+        allegations: allegations.into_iter().zip(told).map(alleged).collect(),
         deadlines: deadlines.into_iter().map(|deadline| DeadlineView::at(now, deadline)).collect(),
+        erased_at,
     })
 }
 
@@ -151,5 +183,11 @@ async fn read_case(
     if held.holds(version) {
         return Ok(unchanged(version));
     }
-    Ok(versioned(version, &view(&temwen, &caller, file)?))
+    let erased_at = match &file.key {
+        Some(key) if key.wrapped.is_none() => {
+            temwen.db.read(&caller.0, async |conn| data_keys::destroyed_at(conn, key.id).await).await?
+        }
+        _ => None,
+    };
+    Ok(versioned(version, &view(&temwen, &caller, file, erased_at).await?))
 }

@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::proposals_http::{ProposalView, waits};
 use super::workflow::{Stage, Step};
-use super::{Advance, Case, Classification, Filter, Outcome};
+use super::{Advance, Case, Classification, Filter, Outcome, search};
 use crate::auth::Role;
 use crate::auth::policy::{self, Action};
 use crate::coa::Vocabulary;
@@ -21,6 +21,7 @@ use crate::http::problem::Refusal;
 use crate::http::versioned;
 use crate::temwen::Temwen;
 use crate::values::{CaseId, Faults, Reason, UserId};
+use crate::words::Asked;
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
@@ -30,7 +31,10 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .configure(super::file_http::routes)
         .configure(super::assessment_http::routes)
         .configure(super::people_http::routes)
+        .configure(super::liftings_http::routes)
+        .configure(super::glances_http::routes)
         .configure(super::notes_http::routes)
+        .configure(super::parties_http::routes)
         .configure(super::proposals_http::routes);
 }
 
@@ -74,6 +78,9 @@ pub(crate) struct CaseView {
     updated_at: DateTime<Utc>,
     /// Counts its changes; send it back in `If-Match`.
     pub(super) version: i32,
+    /// In an answer to `q`: in what kinds of text the words were found (`narrative`, `particulars`, `message`, `note`, `name`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<Vec<&'static str>>,
 }
 
 impl From<Case> for CaseView {
@@ -118,6 +125,7 @@ impl From<Case> for CaseView {
             policy,
             updated_at,
             version,
+            matched: None,
         }
     }
 }
@@ -145,6 +153,8 @@ struct ListCases {
     opened_from: Option<DateTime<Utc>>,
     /// Opened before this moment.
     opened_to: Option<DateTime<Utc>>,
+    /// Words that must all be in its notes and complaints, in any of the four languages; one with a `-` in front must not.
+    q: Option<String>,
     /// How many at most, 1 to 200; 50 unless given.
     limit: Option<u32>,
     /// The cursor of the page before.
@@ -154,7 +164,8 @@ struct ListCases {
 /// List cases that you may know of, newest first.
 ///
 /// The newest first, and only those that the caller may know of. No text is shown, so nothing is recorded;
-/// the filters narrow what is seen and never widen it.
+/// the filters narrow what is seen and never widen it. With `q`, what holds these words, for those who may read notes or
+/// complaints; that somebody looked is recorded, with the words as hashes.
 #[utoipa::path(tag = "cases", security(("token" = [])), params(ListCases),
     responses((status = 200, body = Items<CaseView>, description = "A page of cases"), Refusal))]
 #[get("/cases")]
@@ -174,6 +185,7 @@ async fn list_cases(
         overdue,
         opened_from,
         opened_to,
+        q,
         limit,
         after,
     } = query.0;
@@ -187,10 +199,33 @@ async fn list_cases(
         ("department", Vocabulary::Department, department.as_deref()),
     ])?;
     page::moments(&[("opened_from", opened_from), ("opened_to", opened_to)])?;
-    let page = Page::parse(&temwen.keys, "cases", limit, after.as_deref())?;
-    let filter =
-        Filter { stage, category, priority, assignee, country, department, overdue, opened_from, opened_to };
+    let asked = q.as_deref().map(|q| Asked::parse(&temwen.register, q, &caller.0.actor, search::FIELDS));
+    let asked = asked.transpose()?;
+    // A cursor goes on with the same words only.
+    let list = q.map_or_else(|| "cases".to_owned(), |q| format!("cases with {q}"));
+    let page = Page::parse(&temwen.keys, &list, limit, after.as_deref())?;
+    let filter = Filter {
+        stage,
+        category,
+        priority,
+        assignee,
+        country,
+        department,
+        overdue,
+        opened_from,
+        opened_to,
+        words: None,
+    };
     let (scope, now) = (temwen.db.scope(&caller.0), temwen.clock.now());
+    if let Some(asked) = asked {
+        let look = async |tx: &mut _| {
+            search::search(tx, &temwen.policy, &scope, &asked, filter, page.after, page.rows()).await
+        };
+        let rows = temwen.db.write(&caller.0, "cases.search", look).await?;
+        let position = |(case, _): &search::Hit| (case.opened_at, case.id.uuid());
+        let view = |(case, matched)| CaseView { matched: Some(matched), ..CaseView::from(case) };
+        return Ok(page::answer(&temwen.keys, &list, page, rows, position, view, &request));
+    }
     let find = async |conn: &_| super::list(conn, &scope, &filter, now, page.after, page.rows()).await;
     let rows = temwen.db.read(&caller.0, find).await?;
     Ok(page::answer(

@@ -2,22 +2,32 @@
 //!
 //! Belongs here: what a case is, and every operation that changes one; triage, which opens it, is in [`assessment`], who
 //! works on it in [`people`], the second signature in [`proposals`], its stages in [`workflow`].
-//! May touch: its own stores, [`crate::complaints`], [`crate::deadlines`], [`crate::users`], and [`Tx`]. Knows no HTTP.
+//! May touch: its own stores, [`crate::complaints`], [`crate::deadlines`], [`crate::personnel`], [`crate::users`], and [`Tx`]. Knows no HTTP.
 
 pub mod assessment;
 mod assessment_http;
 mod file_http;
 mod file_store;
+pub mod glances;
+mod glances_http;
+mod glances_store;
 pub(crate) mod http;
+pub mod indexing;
+pub mod liftings;
+mod liftings_http;
+mod liftings_store;
 pub mod notes;
 mod notes_http;
 mod notes_store;
+mod parties;
+mod parties_http;
 pub mod people;
 mod people_http;
 mod people_store;
 pub mod proposals;
 mod proposals_http;
 mod proposals_store;
+pub mod search;
 pub(crate) mod store;
 pub mod workflow;
 
@@ -196,6 +206,10 @@ pub async fn advance(
     tx.allow(Action::Advance(advance.step.takers()))?;
     seen_is_current(seen, case.version)?;
     case.stage.after(advance.step, case.stage_before)?;
+    if case.stage.is_over() {
+        // What was erased is not taken up again: there is nothing left to work on.
+        tx.data_key(case.matter_id.uuid()).await?;
+    }
     let investigates = people_store::investigates(tx, case.id).await?;
     fits(policy, tx.actor(), advance.step, &case, investigates)?;
     check_closure(policy, advance, &case)?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{lock, notes_store as store};
+use super::{lock, notes_store as store, search};
 use crate::audit::{Event, Seen, What};
 use crate::auth::policy::{self, Action};
 use crate::db::data_keys::Keys;
@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::log;
 use crate::temwen::Temwen;
 use crate::values::{CaseId, MatterId, NoteId, UserId, Words};
+use crate::vault::DataKey;
 
 /// A note.
 #[derive(Debug, Clone)]
@@ -40,7 +41,17 @@ pub async fn timeline(
     tx.record(Event::case(What::TimelineRead, case, matter));
     // From whom a matter is hidden is for those who may hide it.
     let walls = tx.allow(Action::PutUpWall).is_ok();
-    let without: &[&str] = if walls { &[] } else { &[What::WallPutUp.as_str(), What::WallsRead.as_str()] };
+    let without: &[&str] = if walls {
+        &[]
+    } else {
+        &[
+            What::WallPutUp.as_str(),
+            What::WallsRead.as_str(),
+            What::WallsFollowed.as_str(),
+            What::LiftingProposed.as_str(),
+            What::LiftingConfirmed.as_str(),
+        ]
+    };
     let entries = store::entries(tx, matter, &joined, without, after, rows).await?;
     let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
     let places: HashMap<_, _> = log::places(tx, &ids).await?.into_iter().collect();
@@ -71,11 +82,12 @@ pub async fn read(
 }
 
 /// Writes a note.
-pub async fn write(tx: &mut Tx, case: CaseId, words: &Words) -> Result<(Note, MatterId)> {
+pub async fn write(tx: &mut Tx, register: &DataKey, case: CaseId, words: &Words) -> Result<(Note, MatterId)> {
     let case = lock(tx, case).await?;
     tx.allow(Action::Notes)?;
     let author = tx.actor().user().ok_or_else(Error::forbidden)?;
     let note = store::insert(tx, &case, author, words).await?;
+    search::add_note(tx, register, case.id, words.as_str()).await?;
     tx.record(Event::case(What::NoteWritten, case.id, case.matter_id).with("note", note.id.uuid()));
     Ok((note, case.matter_id))
 }

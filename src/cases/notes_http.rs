@@ -107,7 +107,7 @@ async fn write_note(
 ) -> Result<HttpResponse> {
     let words = Words::parse(body.value.text).map_err(|why| Error::fault("/text", why))?;
     idempotency::once(&temwen, &caller.0, "cases.note", &key.at(id.uuid()), &body.bytes, async |tx| {
-        let (note, matter) = notes::write(tx, *id, &words).await?;
+        let (note, matter) = notes::write(tx, &temwen.register, *id, &words).await?;
         Ok(Created::new(NoteView::from(note)).within(matter))
     })
     .await

@@ -11,6 +11,7 @@ use crate::complaints::{self, Complaint};
 use crate::db::data_keys::Keys;
 use crate::db::{Caller, Tx};
 use crate::error::{Error, Kind, Result};
+use crate::personnel;
 use crate::temwen::Temwen;
 use crate::users::{find_active, seen_is_current};
 use crate::values::{CaseId, ComplaintId, MatterId, Reason, UserId, text_enum};
@@ -22,6 +23,8 @@ text_enum! {
         Wall = "wall",
         /// They stepped back.
         Recusal = "recusal",
+        /// It put itself up: they are named in it, or stand near a subject.
+        Automatic = "automatic",
     }
 }
 
@@ -32,10 +35,15 @@ pub struct Wall {
     pub user_id: UserId,
     /// Why.
     pub kind: WallKind,
-    /// Why, in words; `None` where it put itself up, and once it was erased.
+    /// Why, in words; of one that put itself up, none.
     pub reason: Option<String>,
-    /// Who put it up.
-    pub put_up_by: UserId,
+    /// Who put it up; nobody, if it put itself up.
+    pub put_up_by: Option<UserId>,
+    /// Of one that put itself up: whether the account is the `person` who is named, serves in the `unit` of a subject, or has the
+    /// `command` above it.
+    pub matched: Option<String>,
+    /// Of one that put itself up: whether a `name`, a `service_number` or a `unit` was the same.
+    pub rests_on: Option<String>,
     /// When.
     pub put_up_at: DateTime<Utc>,
 }
@@ -89,7 +97,7 @@ pub async fn assign(tx: &mut Tx, id: CaseId, seen: i32, new: &NewAssignment) -> 
         }
         None => WORKING.into_iter().find(|role| user.roles().has(*role)).ok_or_else(unfit)?,
     };
-    if store::is_walled(tx, new.user, case.matter_id).await? {
+    if personnel::is_walled(tx, new.user, case.matter_id).await? {
         return Err(unfit());
     }
     if let Some(duty) = duty_of(role) {
@@ -125,6 +133,7 @@ pub async fn recuse(tx: &mut Tx, id: CaseId, reason: &Reason) -> Result<()> {
     let user = tx.actor().user().ok_or_else(Error::forbidden)?;
     hide(tx, &case, user, WallKind::Recusal, reason).await?;
     tx.record(Event::case(What::CaseRecused, id, case.matter_id).with("user", user.uuid()));
+    personnel::reroute(tx, case.matter_id).await?;
     Ok(())
 }
 
@@ -135,6 +144,7 @@ pub async fn wall_case(tx: &mut Tx, id: CaseId, user: UserId, reason: &Reason) -
     hide(tx, &case, user, WallKind::Wall, reason).await?;
     leave_somebody(tx, case.matter_id, user).await?;
     tx.record(Event::case(What::WallPutUp, id, case.matter_id).with("user", user.uuid()));
+    personnel::reroute(tx, case.matter_id).await?;
     Ok(())
 }
 
@@ -151,6 +161,7 @@ pub async fn wall_complaint(tx: &mut Tx, id: ComplaintId, user: UserId, reason: 
     }
     leave_somebody(tx, complaint.matter_id, user).await?;
     tx.record(Event::complaint(What::WallPutUp, id, matter_of(&complaint)).with("user", user.uuid()));
+    personnel::reroute(tx, complaint.matter_id).await?;
     Ok(())
 }
 

@@ -130,20 +130,26 @@ struct PutUpWall {
 struct WallView {
     /// For whom the case does not exist.
     user_id: Uuid,
-    /// Whether it was hidden from them, or they stepped back.
+    /// Whether it was hidden from them, they stepped back, or it put itself up.
     kind: WallKind,
     /// Why.
     reason: Option<String>,
-    /// Who put it up.
-    put_up_by: Uuid,
+    /// Who put it up; null if it put itself up.
+    put_up_by: Option<Uuid>,
+    /// Of one that put itself up: whether they are the `person` who is named, serve in the `unit` of a subject, or `command` above it.
+    matched: Option<String>,
+    /// Of one that put itself up: whether a `name`, a `service_number` or a `unit` was the same. One that rests on a name alone can
+    /// be lifted.
+    rests_on: Option<String>,
     /// When.
     put_up_at: DateTime<Utc>,
 }
 
 impl From<Wall> for WallView {
     fn from(wall: Wall) -> Self {
-        let Wall { user_id, kind, reason, put_up_by, put_up_at } = wall;
-        Self { user_id: user_id.uuid(), kind, reason, put_up_by: put_up_by.uuid(), put_up_at }
+        let Wall { user_id, kind, reason, put_up_by, matched, rests_on, put_up_at } = wall;
+        let put_up_by = put_up_by.map(UserId::uuid);
+        Self { user_id: user_id.uuid(), kind, reason, put_up_by, matched, rests_on, put_up_at }
     }
 }
 

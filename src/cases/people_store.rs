@@ -50,15 +50,6 @@ pub(super) async fn take_duty(tx: &mut Tx, case: CaseId, user: UserId, duty: Dut
     .map(|_| ())
 }
 
-pub(super) async fn is_walled(tx: &mut Tx, user: UserId, matter: MatterId) -> Result<bool> {
-    let found: Option<UserId> = tx
-        .ask(async |mut conn| {
-            walls::table.find((user, matter.uuid())).select(walls::user_id).first(&mut conn).await.optional()
-        })
-        .await?;
-    Ok(found.is_some())
-}
-
 pub(super) async fn assign(tx: &mut Tx, case: &Case, user: UserId, role: Role) -> Result<()> {
     let by = tx.actor().user().ok_or_else(Error::forbidden)?;
     let row = (
@@ -160,10 +151,10 @@ impl Text for LeftBehind {
     // A case that is over needs nobody; if it is opened again, this finds it then.
     const SQL: &'static str = "select c.id, u.id from users u join cases c on c.owner_id = u.id \
              where c.closed_at is null and (u.deactivated_at is not null or not c.owner_role = any (u.roles) \
-                 or exists (select from walls w where w.user_id = u.id and w.matter_id = c.matter_id)) \
+                 or walled(u.id, c.matter_id)) \
          union select a.case_id, u.id from users u join assignments a on a.user_id = u.id \
              where a.ended_at is null and (u.deactivated_at is not null or not a.role = any (u.roles) \
-                 or exists (select from walls w where w.user_id = u.id and w.matter_id = a.matter_id)) \
+                 or walled(u.id, a.matter_id)) \
          limit 1000";
     type Row = (sql::Uuid, sql::Uuid);
 }
@@ -211,16 +202,18 @@ pub(super) struct SealedWall {
     user_id: UserId,
     kind: WallKind,
     reason_sealed: Option<Vec<u8>>,
-    put_up_by: UserId,
+    put_up_by: Option<UserId>,
+    matched: Option<String>,
+    rests_on: Option<String>,
     put_up_at: DateTime<Utc>,
 }
 
 impl SealedWall {
     /// Opens it with the key of its matter.
     pub(super) fn open(self, keys: &Keys) -> Result<Wall> {
-        let Self { user_id, kind, reason_sealed, put_up_by, put_up_at } = self;
+        let Self { user_id, kind, reason_sealed, put_up_by, matched, rests_on, put_up_at } = self;
         let reason = keys.some_text(wall_reason(user_id), reason_sealed.as_deref())?;
-        Ok(Wall { user_id, kind, reason, put_up_by, put_up_at })
+        Ok(Wall { user_id, kind, reason, put_up_by, matched, rests_on, put_up_at })
     }
 }
 

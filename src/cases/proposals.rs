@@ -257,7 +257,7 @@ async fn still_stands(tx: &mut Tx, proposal: &Proposal, subject: &Subject, secon
     let may = first.is_some_and(|user| {
         user.roles().any(&[Role::TriageOfficer, Role::PseaCoordinator, Role::OhchrMonitor])
     });
-    if !may || people_store::is_walled(tx, proposal.proposed_by, subject.matter()).await? {
+    if !may || crate::personnel::is_walled(tx, proposal.proposed_by, subject.matter()).await? {
         return Err(Error::new(
             Kind::WrongMoment,
             "whoever proposed this may not sign any more; refuse it and propose anew",

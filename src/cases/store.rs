@@ -16,6 +16,7 @@ use crate::db::statement::{Condition, Fixed, Text};
 use crate::db::{Tx, parts};
 use crate::error::Result;
 use crate::values::{CaseId, MatterId, UserId};
+use crate::words::Holds;
 
 /// The answer of a statement that holds a case: all that `Case` has, in one round trip.
 struct Hold;
@@ -193,6 +194,17 @@ pub struct Filter {
     pub opened_from: Option<DateTime<Utc>>,
     /// Opened before.
     pub opened_to: Option<DateTime<Utc>>,
+    /// With these words.
+    pub(crate) words: Option<Looked>,
+}
+
+/// What is known of cases that hold some words.
+#[derive(Debug, Clone)]
+pub(crate) struct Looked {
+    /// Those that may, if they are few.
+    pub(crate) few: Option<Vec<Uuid>>,
+    /// That one does; not needed where that is known of the few.
+    pub(crate) holds: Option<Holds>,
 }
 
 /// A part of a scope as a condition, if it is one. The wall does not depend on it: it lets Postgres start from the few rows of
@@ -220,7 +232,13 @@ pub async fn list(
     after: Option<(DateTime<Utc>, Uuid)>,
     rows: i64,
 ) -> QueryResult<Vec<Case>> {
-    let each = scope.parts_of_cases().into_iter().map(|part| list_part(conn, part, filter, now, after, rows));
+    // Words are those of complaints and notes: whoever may know of a case without them does not find it by them.
+    let with_texts = |part: &Narrow<'_>| match part {
+        Narrow::Assigned => scope.assigned_complaints,
+        part => !matches!(part, Narrow::Country(_) | Narrow::Panel | Narrow::Command),
+    };
+    let parts = scope.parts_of_cases().into_iter().filter(|part| filter.words.is_none() || with_texts(part));
+    let each = parts.map(|part| list_part(conn, part, filter, now, after, rows));
     parts::newest(each, rows, |case: &Case| (case.opened_at, case.id.uuid())).await
 }
 
@@ -274,6 +292,14 @@ async fn list_part(
         } else {
             query.filter(cases::matter_id.ne_all(missed))
         };
+    }
+    if let Some(words) = &filter.words {
+        if let Some(holds) = &words.holds {
+            query = query.filter(holds.clone());
+        }
+        if let Some(few) = &words.few {
+            query = query.filter(cases::id.eq_any(few.clone()));
+        }
     }
     if let Some(from) = filter.opened_from {
         query = query.filter(cases::opened_at.ge(from));

@@ -30,7 +30,7 @@ pub use calendar::Calendar;
 pub use deadlines::{DeadlineRule, EscalationStep, Event, Matter, OwedBy, Unit};
 pub use index::Vocabulary;
 pub use language::Language;
-pub use limits::{Holiday, Retention, Threshold, ThresholdWord};
+pub use limits::{Holiday, Retention, RetentionStart, Threshold, ThresholdWord};
 pub use sections::{
     AgeBand, AllegationType, Category, Channel, ClosureReason, Country, Department, Finding, Flag, Priority,
     ReferralBody, SpokenLanguage, StageStatus, Submitter, Term, Vulnerability,

@@ -99,6 +99,8 @@ keys! {
         NextUpdate = "next_update" ["date"],
         /// That the next news is late.
         UpdateLate = "update_late" ["date"],
+        /// That the next news is late, without naming the mission.
+        UpdateLateNeutral = "update_late_neutral" ["date"],
         /// That nothing more is due.
         NoUpdateDue = "no_update_due" [],
         /// On handing in: it arrived, and how to come back.
@@ -155,6 +157,7 @@ struct File {
     #[serde(default)]
     first_day: Option<String>,
     months: Vec<String>,
+    names: Vec<String>,
     say: toml::Table,
 }
 
@@ -165,6 +168,8 @@ struct Book {
     date: String,
     first_day: Option<String>,
     months: Vec<String>,
+    /// By what the mission is known.
+    names: Vec<String>,
     /// In the order of [`Key::ALL`].
     sentences: Vec<String>,
 }
@@ -236,6 +241,18 @@ impl Texts {
         }
         said.push_str(rest);
         said
+    }
+
+    /// Whether a text names the mission, in any of the languages, as a word or words by themselves.
+    pub fn name_the_mission(&self, text: &str) -> bool {
+        let words = |text: &str| -> String {
+            let folded = text.to_lowercase();
+            let words: Vec<&str> =
+                folded.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+            format!(" {} ", words.join(" "))
+        };
+        let text = words(text);
+        self.books.iter().flat_map(|book| &book.names).any(|name| text.contains(&words(name)))
     }
 
     /// A date, written out as the language does.
@@ -314,7 +331,17 @@ fn check(language: Language, mut file: File, flaws: &mut Vec<Flaw>) -> Book {
     for unknown in file.say.keys() {
         flaw(&format!("say.{unknown}"), "is not a known key".to_owned());
     }
-    Book { review: file.review, date: file.date, first_day: file.first_day, months: file.months, sentences }
+    if file.names.is_empty() || file.names.iter().any(|name| !name.chars().any(char::is_alphanumeric)) {
+        flaw("names", "must be the names by which the mission is known".to_owned());
+    }
+    Book {
+        review: file.review,
+        date: file.date,
+        first_day: file.first_day,
+        months: file.months,
+        names: file.names,
+        sentences,
+    }
 }
 
 /// The placeholders of a sentence, sorted. A brace that is not closed counts as one without a name.

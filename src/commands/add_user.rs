@@ -118,7 +118,7 @@ pub(crate) async fn insert(
     let add = async |tx: &mut crate::db::Tx| {
         let mut users = Vec::with_capacity(new.len());
         for each in &new {
-            users.push(users::add(tx, each).await?);
+            users.push(users::add(tx, &temwen.register, each).await?);
         }
         Ok(users)
     };

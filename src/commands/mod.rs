@@ -5,6 +5,7 @@
 
 pub mod add_user;
 pub mod import;
+pub mod keys;
 mod migrate;
 pub mod opened;
 mod vault;
@@ -144,6 +145,7 @@ async fn dispatch(command: Command) -> Result<(), Failed> {
         Command::Migrate(arguments) => migrate::run(&arguments.database).await,
         Command::AddUser(arguments) => add_user::run(*arguments).await,
         Command::Import(arguments) => import::run(*arguments).await,
+        Command::Keys(arguments) => keys::run(*arguments).await,
         Command::RotateKey(arguments) => rotate_key(&arguments),
         Command::VerifyReceipt(arguments) => verify_receipt::run(&arguments),
         Command::VerifyLog(arguments) => verify_log::run(*arguments).await,

@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::{Failed, vault};
 use crate::Temwen;
-use crate::auth::credentials::{Keys, Passwords, Slowdown, Tokens};
+use crate::auth::credentials::{Flood, Keys, Passwords, Slowdown, Tokens};
 use crate::auth::policy::Lanes;
 use crate::coa::{Policy, Texts};
 use crate::config::Database;
@@ -46,8 +46,8 @@ pub enum Use<'a> {
     Serve {
         /// How many connections it may need.
         connections: usize,
-        /// How many proxies stand in front of it.
-        trusted_proxies: usize,
+        /// How it is reached.
+        front: Front,
         /// The file that names the log's witnesses.
         witnesses: Option<&'a Path>,
     },
@@ -68,15 +68,13 @@ pub struct Opened {
 impl Opened {
     /// Opens the register: reads policy and keys, then starts or finds the database and checks its schema.
     pub async fn open(database: &Database, purpose: Use<'_>) -> Result<Self, Failed> {
-        let (connections, trusted_proxies, witnesses, serving) = match purpose {
-            Use::Command => (0, 0, None, false),
-            Use::Serve { connections, trusted_proxies, witnesses } => {
-                (connections, trusted_proxies, witnesses, true)
-            }
+        let (connections, front, witnesses, serving) = match purpose {
+            Use::Command => (0, Front::default(), None, false),
+            Use::Serve { connections, front, witnesses } => (connections, front, witnesses, true),
         };
         // Before anything slow: what a person has to mend should be said at once.
         let given = given(database)?;
-        let read = read(database, Front { trusted_proxies }, witnesses)?;
+        let read = read(database, front, witnesses)?;
         let (private, connect) = if let Some(connect) = given {
             prepare::examine(&connect).await.map_err(|unfit| Failed::new(unfit.to_string()))?;
             migrate::check(&connect).await?.map_err(|difference| Failed::new(difference.to_string()))?;
@@ -232,6 +230,7 @@ impl Read {
             tokens: Tokens::new(&self.keys)?,
             passwords: Passwords::new(cores, WAITING_PASSWORDS)?,
             slowdown: Slowdown::new(REMEMBERED_FAILURES)?,
+            flood: Flood::new(self.front.work_above, self.front.work_bits),
             keys: self.keys,
             register,
             evidence: self.evidence,

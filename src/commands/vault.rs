@@ -4,7 +4,7 @@ use secrecy::ExposeSecret as _;
 
 use super::Failed;
 use crate::config::Database;
-use crate::db::{Caller, Db, data_keys};
+use crate::db::{Caller, Db, master_keys};
 use crate::vault::Vault;
 use crate::vault::keyring::{Directory, Given};
 
@@ -23,7 +23,7 @@ pub(super) fn open(database: &Database) -> Result<Vault, Failed> {
 /// With the ids of those that are missing: without them nothing that they protect can be read, so nothing is started.
 pub(super) async fn check(db: &Db) -> Result<(), Failed> {
     let system = Caller::system("vault");
-    let used = db.read(&system, async |conn| data_keys::masters(conn).await).await?;
+    let used = db.read(&system, async |conn| master_keys::masters(conn).await).await?;
     let ring = db.vault().ring();
     let missing: Vec<String> =
         used.iter().filter(|id| ring.find(id).is_none()).map(|id| format!("\n  {id}")).collect();

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Precision;
+use crate::parties::http::SafeContactGiven;
 
 /// What a complainant sends. Only `channel` and `narrative` are required.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -91,6 +92,8 @@ pub(super) struct ContactGiven {
     pub(super) email: Option<String>,
     /// When it is safe to call or write.
     pub(super) safe_times: Option<String>,
+    /// What else makes it safe: how, who may answer, a code word, and whether the mission must not be named.
+    pub(super) safe_contact: Option<SafeContactGiven>,
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

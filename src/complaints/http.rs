@@ -10,6 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::given_http::SubmitComplaint;
+use super::search::{self, Hit};
 use super::submission_http::Against;
 use super::{Complaint, Filter, Precision, Receipt, Status};
 use crate::auth::Role;
@@ -22,8 +23,10 @@ use crate::http::idempotency::IdempotencyKey;
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
 use crate::http::versioned;
+use crate::http::work::Admitted;
 use crate::temwen::Temwen;
 use crate::values::{CaseId, ComplaintId, UserId, Words};
+use crate::words::Asked;
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
@@ -32,6 +35,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(acknowledge_complaint)
         .configure(super::file_http::routes)
         .configure(super::receipt_http::routes)
+        .configure(super::redaction_http::routes)
         .configure(super::thread_http::routes);
 }
 
@@ -82,8 +86,10 @@ impl From<Receipt> for ReceiptView {
 ///
 /// With the same `submission_id` and the same body the first answer comes again, for ever; with another body, 409. The
 /// narrative is kept exactly as it was sent, and never changes afterwards. An officer may hand in what somebody told them.
+/// When very many come at once, whoever has no account is asked for a proof of work (429, `work-required`), or waits.
 #[utoipa::path(tag = "complaints", security((), ("token" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "In place of a `submission_id`: repeats get the first answer again")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "In place of a `submission_id`: repeats get the first answer again"),
+        ("X-Proof-Of-Work" = Option<String>, Header, description = "Where 429 `work-required` asked for it: its `challenge`, a dot, and a nonce")),
     request_body = SubmitComplaint,
     responses(
         (status = 201, body = ReceiptView, description = "It is stored"),
@@ -93,6 +99,7 @@ impl From<Receipt> for ReceiptView {
 async fn submit_complaint(
     temwen: Data<Temwen>,
     caller: Anyone,
+    _admitted: Admitted,
     language: AcceptLanguage,
     key: IdempotencyKey,
     body: Body<SubmitComplaint>,
@@ -169,9 +176,17 @@ pub(crate) struct ComplaintView {
     owner_id: Option<UserId>,
     /// Counts its changes; send it back in `If-Match`.
     version: i32,
+    /// In an answer to `q`: in what kinds of text the words were found (`narrative`, `particulars`, `message`, `name`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<Vec<&'static str>>,
 }
 
 impl ComplaintView {
+    /// A complaint that was found by words.
+    fn found((complaint, matched): Hit, sees_cases: bool) -> Self {
+        Self { matched: Some(matched), ..Self::of(complaint, sees_cases) }
+    }
+
     pub(crate) fn of(complaint: Complaint, sees_cases: bool) -> Self {
         let Complaint {
             id,
@@ -223,6 +238,7 @@ impl ComplaintView {
             owner_role,
             owner_id,
             version,
+            matched: None,
         }
     }
 }
@@ -249,6 +265,8 @@ struct ListComplaints {
     received_from: Option<DateTime<Utc>>,
     /// Received before this moment.
     received_to: Option<DateTime<Utc>>,
+    /// Words that must all be in it, in any of the four languages; one with a `-` in front must not. No phrases, no patterns.
+    q: Option<String>,
     /// How many at most, 1 to 200; 50 unless given.
     limit: Option<u32>,
     /// The cursor of the page before.
@@ -258,7 +276,8 @@ struct ListComplaints {
 /// List complaints that you may know of, newest first.
 ///
 /// The newest first, and only those that the caller may know of. No text is shown, so nothing is recorded;
-/// the filters narrow what is seen and never widen it.
+/// the filters narrow what is seen and never widen it. With `q`, what holds these words; that somebody looked is recorded, with
+/// the words as hashes, and names are only looked through for those who may read them.
 #[utoipa::path(tag = "complaints", security(("token" = [])), params(ListComplaints),
     responses((status = 200, body = Items<ComplaintView>, description = "A page of complaints"), Refusal))]
 #[get("/complaints")]
@@ -276,6 +295,7 @@ async fn list_complaints(
         language,
         received_from,
         received_to,
+        q,
         limit,
         after,
     } = query.0;
@@ -289,9 +309,23 @@ async fn list_complaints(
         ("language", Vocabulary::Language, language.as_deref()),
     ])?;
     page::moments(&[("received_from", received_from), ("received_to", received_to)])?;
-    let page = Page::parse(&temwen.keys, "complaints", limit, after.as_deref())?;
-    let filter = Filter { status, channel, category, department, language, received_from, received_to };
+    let asked = q.as_deref().map(|q| Asked::parse(&temwen.register, q, &caller.0.actor, &search::FIELDS));
+    let asked = asked.transpose()?;
+    // A cursor goes on with the same words only.
+    let list = q.map_or_else(|| "complaints".to_owned(), |q| format!("complaints with {q}"));
+    let page = Page::parse(&temwen.keys, &list, limit, after.as_deref())?;
+    let filter =
+        Filter { status, channel, category, department, language, received_from, received_to, words: None };
     let (scope, sees) = (temwen.db.scope(&caller.0), sees_cases(&caller));
+    if let Some(asked) = asked {
+        let look = async |tx: &mut _| {
+            search::search(tx, &temwen.policy, &scope, &asked, filter, page.after, page.rows()).await
+        };
+        let rows = temwen.db.write(&caller.0, "complaints.search", look).await?;
+        let position = |(complaint, _): &Hit| (complaint.received_at, complaint.id.uuid());
+        let view = |hit| ComplaintView::found(hit, sees);
+        return Ok(page::answer(&temwen.keys, &list, page, rows, position, view, &request));
+    }
     let rows = temwen
         .db
         .read(&caller.0, async |conn| super::list(conn, &scope, &filter, page.after, page.rows()).await)

@@ -4,13 +4,22 @@
 //! Does not belong here: judging it, and anything after it became a case; see [`crate::cases`].
 //! May touch: its own stores, [`crate::deadlines`], and [`Tx`].
 
+mod acknowledgement;
 mod file_http;
 mod given_http;
 pub(crate) mod http;
+pub mod indexing;
+mod list_store;
 pub(crate) mod particulars;
+pub mod persons;
+mod persons_store;
 mod receipt;
 mod receipt_http;
+pub mod redaction;
+mod redaction_http;
+mod redaction_store;
 mod said;
+pub mod search;
 pub(crate) mod store;
 pub mod submission;
 mod submission_http;
@@ -28,17 +37,21 @@ use crate::auth::Role;
 use crate::auth::credentials::codes::{AccessCode, Reference};
 use crate::auth::credentials::keys::Purpose;
 use crate::auth::policy::{self, Action};
-use crate::coa::{Event as Start, Key, Language, Matter, Policy, Texts};
+use crate::coa::{Event as Start, Matter, Policy};
 use crate::db::{Caller, Tx};
 use crate::deadlines::{self, Planned};
 use crate::error::{Error, Kind, Result};
+use crate::parties;
+use crate::personnel;
 use crate::temwen::Temwen;
-use crate::users::seen_is_current;
-use crate::values::{CaseId, ComplaintId, MatterId, UserId, Words, text_enum};
+use crate::values::{CaseId, ComplaintId, MatterId, UserId, text_enum};
 use crate::vault::WrappedKey;
+use crate::words;
 
+pub use self::acknowledgement::acknowledge;
+pub use self::list_store::{Filter, list};
+pub use self::said::{Read, read};
 pub(crate) use self::said::{SealedWords, said_in};
-pub use self::store::{Filter, list};
 pub(crate) use self::store::{Judged, follow_category, judge, of_case};
 pub(crate) use self::walls_store::{copy_walls, wall_reason};
 
@@ -207,11 +220,13 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
         planned.iter().find(|p| p.name == deadlines::name::ACKNOWLEDGEMENT).map_or(clock_start, |p| p.due_at);
     // Keyed, so that whoever reads the database cannot try out what somebody may have said.
     let digest = temwen.keys.digest(Purpose::IdempotencyKey, &[b"submission", &submission.digest()?]);
+    let tokens = search::of_submission(&temwen.register, submission);
 
     for _ in 0..TRIES {
         let id = ComplaintId::new();
         let code = AccessCode::derive(&temwen.keys, id.uuid());
         let (key, wrapped) = temwen.db.vault().make_key(id.uuid())?;
+        let persons = persons::sealed(temwen, &key, caller, id, submission, received_at)?;
         let salt = commitment::salt().map_err(Error::internal)?;
         let new = New {
             id,
@@ -236,14 +251,20 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
             .with("for_somebody", for_somebody);
         let caller = Caller { about: Some(id), ..caller.clone() };
         let store = async |conn: &_| {
-            let (stored, started) = futures_util::join!(
+            let (stored, told, walled, found, started) = futures_util::join!(
                 store::insert(conn, &new),
+                parties::insert(conn, &persons),
+                personnel::put_up_walls(conn, MatterId::from(id.uuid()), received_at),
+                words::add_new(conn, id, &tokens),
                 deadlines::start_for_complaint(conn, id, MatterId::from(id.uuid()), &planned)
             );
-            started?;
+            (started?, told?, walled?, found?);
             Ok(stored?.then_some(()))
         };
-        if temwen.db.write_at_once(&caller, "complaints.submit", entry, store).await?.is_some() {
+        let follows = personnel::follows(MatterId::from(id.uuid()));
+        let stored =
+            temwen.db.write_with_follows(&caller, "complaints.submit", entry, follows, store).await?;
+        if stored.is_some() {
             let reference = new.reference.to_string();
             return Ok(Receipt {
                 id,
@@ -335,71 +356,9 @@ async fn repeated(
     }))
 }
 
-/// Reads a complaint with what was said in it, unless that was erased. That it was read is itself recorded.
-pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<(Complaint, Option<Said>)> {
-    if !policy::allows(&caller.actor, Action::ReadComplaint) {
-        return Err(Error::forbidden());
-    }
-    let entry = Event::complaint_read(What::ComplaintRead, id);
-    let read = async |conn: &_| {
-        let (complaint, said) = futures_util::join!(store::find(conn, id), store::said(conn, id));
-        Ok(complaint?.zip(said?))
-    };
-    let (complaint, said) = temwen
-        .db
-        .read_recorded(caller, "complaints.read", entry, read)
-        .await?
-        .ok_or_else(Error::not_found)?;
-    Ok((complaint, said.open(temwen.db.vault())?))
-}
-
 /// A complaint, held until the transaction ends; as seen by whoever acts.
 pub async fn lock(tx: &mut Tx, id: ComplaintId) -> Result<Complaint> {
     store::lock(tx, id).await?.ok_or_else(Error::not_found)
-}
-
-/// Tells the reporter that the complaint has arrived, in their language, and stops the clock for it.
-pub async fn acknowledge(
-    tx: &mut Tx,
-    policy: &Policy,
-    texts: &Texts,
-    id: ComplaintId,
-    seen: i32,
-    message: Option<&Words>,
-) -> Result<Complaint> {
-    let complaint = lock(tx, id).await?;
-    tx.allow(Action::Acknowledge)?;
-    seen_is_current(seen, complaint.version)?;
-    if complaint.acknowledged_at.is_some() {
-        return Err(Error::new(Kind::WrongMoment, "this complaint was acknowledged already"));
-    }
-    let now = tx.now();
-    let flags = complaint.flags();
-    let matter = Matter { category: &complaint.category, flags: &flags, priority: &complaint.priority };
-    let planned = deadlines::plan(policy, Start::Acknowledged, &matter, now);
-    let text = match message {
-        Some(words) => words.as_str().to_owned(),
-        None => standard_acknowledgement(policy, texts, &complaint, &planned),
-    };
-    let complaint = store::acknowledge(tx, &complaint).await?;
-    thread::send_to_reporter(tx, &complaint, thread::MessageKind::Acknowledgement, &text).await?;
-    deadlines::meet_for_complaint(tx, id, complaint.matter_id, deadlines::name::ACKNOWLEDGEMENT).await?;
-    deadlines::starting(tx, complaint.matter_id, Some(id), None, &planned).await?;
-    tx.record(Event::complaint(What::ComplaintAcknowledged, id, complaint.matter_id));
-    Ok(complaint)
-}
-
-fn standard_acknowledgement(
-    policy: &Policy,
-    texts: &Texts,
-    complaint: &Complaint,
-    planned: &[Planned],
-) -> String {
-    let language = Language::choose(None, Some(&complaint.language));
-    let next =
-        planned.iter().filter(|p| p.tells_reporter).map(|p| p.due_at).min().unwrap_or(complaint.clock_start);
-    let date = texts.date(language, policy.calendar().last_day(next));
-    texts.say(language, Key::Acknowledgement, &[("reference", &complaint.reference), ("date", &date)])
 }
 
 /// SHA-256.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Precision;
+use crate::parties::identity::SafeContact;
 
 /// When and where it happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -152,6 +153,9 @@ pub struct Contact {
     pub email: Option<String>,
     /// When it is safe to call or write.
     pub safe_times: Option<String>,
+    /// What else makes it safe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe_contact: Option<SafeContact>,
 }
 
 /// The name and contact of a reporter.

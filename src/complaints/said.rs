@@ -1,9 +1,13 @@
 //! What was said in a complaint, sealed and opened.
 
 use super::submission::Submission;
-use super::{Said, store};
-use crate::db::Tx;
-use crate::error::Result;
+use super::{Complaint, Said, redaction_store, store};
+use crate::audit::{Event, What};
+use crate::auth::policy::{self, Action};
+use crate::db::{Caller, Tx};
+use crate::error::{Error, Result};
+use crate::parties::{self, Party};
+use crate::temwen::Temwen;
 use crate::values::ComplaintId;
 use crate::vault::{DataKey, Fault, Place, Vault, WrappedKey};
 
@@ -87,9 +91,10 @@ impl Kept {
     }
 
     fn with_key(&self, vault: &Vault) -> Result<Option<(&SealedWords, DataKey)>> {
-        let words = self.words.as_ref().ok_or_else(|| {
-            crate::error::Error::unavailable(2).because("what was said in a complaint is not sealed yet")
-        })?;
+        let words = self
+            .words
+            .as_ref()
+            .ok_or_else(|| Error::unavailable(2).because("what was said in a complaint is not sealed yet"))?;
         match vault.unwrap(&self.key) {
             Ok(key) => Ok(Some((words, key))),
             Err(Fault::Erased(_)) => Ok(None),
@@ -102,4 +107,41 @@ impl Kept {
 pub(crate) async fn said_in(tx: &mut Tx, id: ComplaintId) -> Result<Option<Said>> {
     let kept = tx.ask(async |conn| store::said(conn, id).await).await?;
     kept.map_or(Ok(None), |kept| kept.open(tx.vault()))
+}
+
+/// A complaint as it was read.
+#[derive(Debug)]
+pub struct Read {
+    /// How it is handled.
+    pub complaint: Complaint,
+    /// What was said in it; `None` if that was erased.
+    pub said: Option<Said>,
+    /// Its persons, by pseudonym.
+    pub parties: Vec<Party>,
+    /// How many versions of it have passages taken out.
+    pub redactions: i32,
+}
+
+/// Reads a complaint with what was said in it. That it was read is itself recorded.
+pub async fn read(temwen: &Temwen, caller: &Caller, id: ComplaintId) -> Result<Read> {
+    if !policy::allows(&caller.actor, Action::ReadComplaint) {
+        return Err(Error::forbidden());
+    }
+    let entry = Event::complaint_read(What::ComplaintRead, id);
+    let read = async |conn: &_| {
+        let (complaint, said, parties, redactions) = futures_util::join!(
+            store::find(conn, id),
+            store::said(conn, id),
+            parties::of_complaint(conn, id),
+            redaction_store::last_version(conn, id)
+        );
+        let (parties, redactions) = (parties?, redactions?);
+        Ok(complaint?.zip(said?).map(|(complaint, said)| (complaint, said, parties, redactions)))
+    };
+    let (complaint, said, parties, redactions) = temwen
+        .db
+        .read_recorded(caller, "complaints.read", entry, read)
+        .await?
+        .ok_or_else(Error::not_found)?;
+    Ok(Read { complaint, said: said.open(temwen.db.vault())?, parties, redactions })
 }

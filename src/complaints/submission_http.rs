@@ -282,6 +282,9 @@ impl ReporterGiven {
                 .take_some("/reporter/contact/email", given.email, Email::parse)
                 .map(|email| email.as_str().to_owned()),
             safe_times: checks.line("/reporter/contact/safe_times", given.safe_times),
+            safe_contact: given
+                .safe_contact
+                .map(|given| given.parse(&mut checks.faults, "/reporter/contact/safe_contact")),
         });
         (
             relation,

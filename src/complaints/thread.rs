@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::thread_store as store;
-use super::{Complaint, lock};
+use super::{Complaint, lock, search};
 use crate::audit::{Event, What};
 use crate::auth::Actor;
 use crate::auth::credentials::codes::{AccessCode, Reference};
@@ -19,8 +19,10 @@ use crate::db::data_keys::Keys;
 use crate::db::{Caller, Tx};
 use crate::deadlines;
 use crate::error::{Error, Kind, Result};
+use crate::parties::{self, ContactRules};
 use crate::temwen::Temwen;
 use crate::values::{ComplaintId, MatterId, MessageId, SessionId, UserId, Words, text_enum};
+use crate::vault::DataKey;
 
 /// How long a reporter's token is good. It cannot be refreshed: reference and code open the thread again.
 pub const TOKEN_SECONDS: i64 = 15 * 60;
@@ -85,6 +87,15 @@ pub struct Standing {
     pub language: Language,
 }
 
+/// How fast somebody may try.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace<'a> {
+    /// They did work for this attempt.
+    Worked,
+    /// As those from this network do.
+    From(Option<&'a str>),
+}
+
 fn no_thread() -> Error {
     Error::new(Kind::Unauthenticated, "there is no complaint with this reference and access code")
 }
@@ -95,19 +106,22 @@ pub async fn open(
     caller: &Caller,
     reference: &str,
     code: &str,
-    source: Option<&str>,
+    pace: Pace<'_>,
 ) -> Result<String> {
     let (Ok(reference), Ok(code)) = (Reference::parse(reference), AccessCode::parse(code)) else {
         return Err(no_thread());
     };
     let reference = reference.to_string();
-    let attempt = match temwen.slowdown.delay(&reference, source, std::time::Instant::now()) {
-        Wait::Refuse { retry_after } => {
-            return Err(Error::slow_down(u32::try_from(retry_after).unwrap_or(60)));
-        }
-        Wait::Go(attempt) => attempt,
+    let attempt = match pace {
+        Pace::Worked => None,
+        Pace::From(source) => match temwen.slowdown.delay(&reference, source, std::time::Instant::now()) {
+            Wait::Refuse { retry_after } => {
+                return Err(Error::slow_down(u32::try_from(retry_after).unwrap_or(60)));
+            }
+            Wait::Go(attempt) => Some(attempt),
+        },
     };
-    if !attempt.wait().is_zero() {
+    if let Some(attempt) = attempt.as_ref().filter(|attempt| !attempt.wait().is_zero()) {
         tokio::time::sleep(attempt.wait()).await;
     }
     let system = caller.as_system("reporter_sign_in");
@@ -116,18 +130,22 @@ pub async fn open(
         match temwen.db.read(&system, async |conn| store::for_code(conn, &reference, &digest).await).await {
             Ok(found) => found,
             Err(error) => {
-                attempt.not_judged();
+                if let Some(attempt) = attempt {
+                    attempt.not_judged();
+                }
                 return Err(error);
             }
         };
     let Some(complaint) = found else {
-        attempt.failed();
+        drop(attempt);
         // Which reference was tried is not remembered: the same entry for a wrong reference and a wrong code.
         let event = Event::register(What::ReporterRefused);
         temwen.db.remember(&system, "reporter.refuse", event).await?;
         return Err(no_thread());
     };
-    attempt.succeeded();
+    if let Some(attempt) = attempt {
+        attempt.succeeded();
+    }
     let entry = Event::complaint_read(What::ReporterSignedIn, complaint);
     let reporter = Caller::new(crate::auth::Actor::Reporter(complaint), caller.request.clone());
     temwen
@@ -158,17 +176,20 @@ pub async fn standing(
     choose: impl Fn(&str) -> Language,
 ) -> Result<Standing> {
     let entry = Event::complaint_read(What::ReporterRead, complaint);
-    let (complaint, stage, next) = temwen
-        .db
-        .read_recorded(caller, "reporter.read", entry, async |conn| store::standing(conn, complaint).await)
-        .await?
-        .ok_or_else(no_thread)?;
+    let read = async |conn: &_| {
+        let (standing, rules) =
+            futures_util::join!(store::standing(conn, complaint), parties::contact_rules(conn, complaint));
+        let rules = rules?;
+        Ok(standing?.map(|standing| (standing, rules)))
+    };
+    let ((complaint, stage, next), rules) =
+        temwen.db.read_recorded(caller, "reporter.read", entry, read).await?.ok_or_else(no_thread)?;
     let language = choose(&complaint.language);
     let status = public_status(&temwen.policy, &complaint, stage.as_deref());
     let say = |key| temwen.texts.say(language, key, &[]);
     Ok(Standing {
         status_text: say(Key::Status(status)),
-        next_update_text: next_update(&temwen.policy, &temwen.texts, language, next, temwen.clock.now()),
+        next_update_text: next_update(temwen, language, next, rules),
         notes: vec![
             say(Key::ConfidentialityLimits),
             say(Key::SupportOffer),
@@ -193,15 +214,19 @@ fn public_status(policy: &Policy, complaint: &Complaint, stage: Option<&str>) ->
 }
 
 fn next_update(
-    policy: &Policy,
-    texts: &Texts,
+    temwen: &Temwen,
     language: Language,
     next: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
+    rules: ContactRules,
 ) -> String {
+    let texts = &temwen.texts;
     let Some(next) = next else { return texts.say(language, Key::NoUpdateDue, &[]) };
-    let date = texts.date(language, policy.calendar().last_day(next));
-    let key = if next < now { Key::UpdateLate } else { Key::NextUpdate };
+    let date = texts.date(language, temwen.policy.calendar().last_day(next));
+    let key = match next < temwen.clock.now() {
+        true if rules.no_mission_name => Key::UpdateLateNeutral,
+        true => Key::UpdateLate,
+        false => Key::NextUpdate,
+    };
     texts.say(language, key, &[("date", &date)])
 }
 
@@ -229,11 +254,17 @@ pub async fn read(
 }
 
 /// The reporter writes.
-pub async fn write_as_reporter(tx: &mut Tx, complaint: ComplaintId, words: &Words) -> Result<Message> {
+pub async fn write_as_reporter(
+    tx: &mut Tx,
+    register: &DataKey,
+    complaint: ComplaintId,
+    words: &Words,
+) -> Result<Message> {
     tx.allow(Action::WriteToReporter)?;
-    let matter = store::matter_of(tx, complaint).await?.ok_or_else(no_thread)?;
+    let (matter, language) = store::matter_of(tx, complaint).await?.ok_or_else(no_thread)?;
     let message =
         store::insert(tx, complaint, Direction::FromReporter, MessageKind::Message, words.as_str()).await?;
+    search::add_message(tx, register, complaint, &language, words.as_str()).await?;
     record(tx, complaint, matter, &message);
     Ok(message)
 }
@@ -241,19 +272,44 @@ pub async fn write_as_reporter(tx: &mut Tx, complaint: ComplaintId, words: &Word
 /// An officer writes to the reporter.
 pub async fn write_as_officer(
     tx: &mut Tx,
+    register: &DataKey,
+    texts: &Texts,
     complaint: ComplaintId,
     kind: MessageKind,
     words: &Words,
 ) -> Result<(Message, MatterId)> {
     let complaint = lock(tx, complaint).await?;
     tx.allow(Action::WriteToReporter)?;
+    keep_to_rules(tx, texts, complaint.id, "/text", words).await?;
     let message = send_to_reporter(tx, &complaint, kind, words.as_str()).await?;
+    search::add_message(tx, register, complaint.id, &complaint.language, words.as_str()).await?;
     if kind == MessageKind::Message {
         // A question is no answer; anything else that an officer writes tells the reporter how it goes on.
         deadlines::meet_for_complaint(tx, complaint.id, complaint.matter_id, deadlines::name::FEEDBACK)
             .await?;
     }
     Ok((message, complaint.matter_id))
+}
+
+/// Refuses words that name the mission to somebody who asked that it is not named: their telephone may be searched.
+pub(super) async fn keep_to_rules(
+    tx: &mut Tx,
+    texts: &Texts,
+    complaint: ComplaintId,
+    pointer: &str,
+    words: &Words,
+) -> Result<()> {
+    if !texts.name_the_mission(words.as_str()) {
+        return Ok(());
+    }
+    let rules = tx.ask(async |conn| parties::contact_rules(conn, complaint).await).await?;
+    if rules.no_mission_name {
+        return Err(Error::fault(
+            pointer,
+            "names the mission; this person asked that nothing they read does",
+        ));
+    }
+    Ok(())
 }
 
 /// Puts a message to the reporter into the thread.

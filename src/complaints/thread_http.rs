@@ -9,16 +9,18 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::thread::{self, Direction, Message, MessageKind, TOKEN_SECONDS};
+use super::thread::{self, Direction, Message, MessageKind, Pace, TOKEN_SECONDS};
+use crate::auth::credentials::work::Use;
 use crate::auth::policy::{self, Action};
 use crate::coa::{Language, Status as PublicStatus};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::body::Body;
 use crate::http::extract::{AcceptLanguage, Params, Reporter, SignedIn, Stranger};
 use crate::http::idempotency::{self, Created, IdempotencyKey};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
 use crate::http::source;
+use crate::http::work::Proof;
 use crate::temwen::Temwen;
 use crate::values::{ComplaintId, MessageId, Words};
 
@@ -57,8 +59,10 @@ struct ThreadToken {
 /// Open your thread, with reference and access code instead of an account.
 ///
 /// A wrong reference and a wrong code answer alike, and in the same time. Failures slow the next attempts
-/// down.
-#[utoipa::path(tag = "reporter", security(()), request_body = OpenThread, responses((status = 201, body = ThreadToken, description = "It is open"), Refusal))]
+/// down; whoever gives the proof of work that 429 `work-required` asks for is not.
+#[utoipa::path(tag = "reporter", security(()), request_body = OpenThread,
+    params(("X-Proof-Of-Work" = Option<String>, Header, description = "Where 429 `work-required` asked for it: its `challenge`, a dot, and a nonce")),
+    responses((status = 201, body = ThreadToken, description = "It is open"), Refusal))]
 #[post("/reporter/sessions")]
 async fn open_thread(
     temwen: Data<Temwen>,
@@ -67,9 +71,15 @@ async fn open_thread(
     body: Body<OpenThread>,
 ) -> Result<HttpResponse> {
     let OpenThread { reference, access_code } = body.value;
+    let proof = Proof::of(&request, &temwen, Use::OpenThread)?;
     let from = source::of(&request, temwen.front.trusted_proxies);
-    let access_token =
-        thread::open(&temwen, &caller.0, &reference, access_code.expose_secret(), from.as_deref()).await?;
+    // Whoever did the work is not slowed down, wherever they come from.
+    let pace = if proof.is_good() { Pace::Worked } else { Pace::From(from.as_deref()) };
+    let opened = thread::open(&temwen, &caller.0, &reference, access_code.expose_secret(), pace).await;
+    let access_token = opened.map_err(|error| match (error.kind(), error.retry_after()) {
+        (Kind::SlowDown, Some(seconds)) => proof.ask(&temwen, Use::OpenThread, seconds),
+        _ => error,
+    })?;
     Ok(HttpResponse::Created().json(ThreadToken {
         access_token,
         token_type: "Bearer",
@@ -227,7 +237,7 @@ async fn write_as_reporter(
 ) -> Result<HttpResponse> {
     let words = Words::parse(body.value.text).map_err(|why| Error::fault("/text", why))?;
     idempotency::once(&temwen, &reporter.caller, "reporter.write", &key, &body.bytes, async |tx| {
-        let message = thread::write_as_reporter(tx, reporter.complaint, &words).await?;
+        let message = thread::write_as_reporter(tx, &temwen.register, reporter.complaint, &words).await?;
         Ok(Created::new(MessageView::of(message, false)))
     })
     .await
@@ -291,7 +301,8 @@ async fn write_to_reporter(
     let words = Words::parse(body.value.text).map_err(|why| Error::fault("/text", why))?;
     let kind = if body.value.question { MessageKind::Question } else { MessageKind::Message };
     idempotency::once(&temwen, &caller.0, "complaints.write", &key.at(id.uuid()), &body.bytes, async |tx| {
-        let (message, matter) = thread::write_as_officer(tx, *id, kind, &words).await?;
+        let (message, matter) =
+            thread::write_as_officer(tx, &temwen.register, &temwen.texts, *id, kind, &words).await?;
         Ok(Created::new(MessageView::of(message, true)).within(matter))
     })
     .await

@@ -56,9 +56,15 @@ pub(super) async fn standing(conn: &AsyncPgConnection, id: ComplaintId) -> Query
     Ok(complaint?.zip(of_case?).map(|(complaint, (stage, next))| (complaint, stage, next)))
 }
 
-pub(super) async fn matter_of(tx: &mut Tx, id: ComplaintId) -> Result<Option<MatterId>> {
+/// The matter of a complaint, and the language it is in.
+pub(super) async fn matter_of(tx: &mut Tx, id: ComplaintId) -> Result<Option<(MatterId, String)>> {
     tx.ask(async |mut conn| {
-        complaints::table.find(id).select(complaints::matter_id).first(&mut conn).await.optional()
+        complaints::table
+            .find(id)
+            .select((complaints::matter_id, complaints::language))
+            .first(&mut conn)
+            .await
+            .optional()
     })
     .await
 }

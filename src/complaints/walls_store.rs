@@ -14,13 +14,13 @@ pub(crate) fn wall_reason(user: UserId) -> Place {
     Place::new("walls", "reason", user.uuid())
 }
 
-/// The walls around one matter are put up around another too.
+/// The walls that somebody put up around one matter are put up around another too.
 pub(crate) async fn copy_walls(tx: &mut Tx, from: MatterId, to: MatterId, by: UserId) -> Result<()> {
     let now = tx.now();
     let standing: Vec<(UserId, String, Option<Vec<u8>>)> = tx
         .ask(async |mut conn| {
             walls::table
-                .filter(walls::matter_id.eq(from))
+                .filter(walls::matter_id.eq(from).and(walls::kind.ne("automatic")))
                 .select((walls::user_id, walls::kind, walls::reason_sealed))
                 .load(&mut conn)
                 .await

@@ -6,10 +6,10 @@ use diesel::sql_types as sql;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::Db;
-use super::schema::{data_keys, master_keys};
-use super::statement::{Bare, Fixed, Text};
+use super::schema::data_keys;
+use super::statement::{Fixed, Text};
 use super::tx::{Caller, Tx};
+use super::{Db, master_keys};
 use crate::audit::{Event, What};
 use crate::error::{Error, Kind, Result};
 use crate::values::CaseId;
@@ -43,6 +43,13 @@ pub async fn one(mut conn: &AsyncPgConnection, id: Uuid) -> QueryResult<Option<W
         .await
         .optional()?;
     Ok(row.map(wrapped))
+}
+
+/// When the data key of this id was destroyed, and with it what it sealed; `None` while it is there.
+pub async fn destroyed_at(mut conn: &AsyncPgConnection, id: Uuid) -> QueryResult<Option<DateTime<Utc>>> {
+    let found =
+        data_keys::table.find(id).select(data_keys::destroyed_at).first(&mut conn).await.optional()?;
+    Ok(found.flatten())
 }
 
 struct OfCase;
@@ -154,45 +161,11 @@ impl Tx {
     }
 }
 
-/// Makes the active master key known, so that data keys may refer to it.
-pub(crate) async fn know_master(db: &Db) -> Result<()> {
-    let system = Caller::system("vault");
-    let id = db.vault().ring().active().id().to_string();
-    let known: i64 = db
-        .read(&system, async |mut conn| master_keys::table.find(&id).count().get_result(&mut conn).await)
-        .await?;
-    if known > 0 {
-        return Ok(());
-    }
-    let added = db
-        .write(&system, "vault.know_master", async |tx| {
-            let row = (master_keys::id.eq(&id), master_keys::known_since.eq(tx.now()));
-            let added = tx
-                .ask(async |mut conn| {
-                    diesel::insert_into(master_keys::table)
-                        .values(row)
-                        .on_conflict_do_nothing()
-                        .execute(&mut conn)
-                        .await
-                })
-                .await?;
-            if added == 0 {
-                return Err(Error::new(Kind::Exists, "another server was first"));
-            }
-            tx.record(Event::register(What::MasterKeyAdded).with("key", id.as_str()));
-            Ok(())
-        })
-        .await;
-    match added {
-        Err(error) if error.kind() == Kind::Exists => Ok(()),
-        added => added,
-    }
-}
-
 /// The register's own key; made when there is none.
 pub async fn register(db: &Db) -> Result<DataKey> {
     let system = Caller::system("vault");
-    know_master(db).await?;
+    let active = db.vault().ring().active().id().to_string();
+    master_keys::know(db, &active).await?;
     for _ in 0..2 {
         if let Some(found) = db.read(&system, async |conn| one(conn, REGISTER).await).await? {
             return Ok(db.vault().unwrap(&found)?);
@@ -214,17 +187,4 @@ pub async fn register(db: &Db) -> Result<DataKey> {
         }
     }
     Err(Error::internal("the register's key was made and cannot be found"))
-}
-
-struct Masters;
-impl Text for Masters {
-    const GIVEN: &'static str = "";
-    const SQL: &'static str = "select id from master_keys m where exists \
-         (select from data_keys k where k.master = m.id and k.wrapped is not null) order by id";
-    type Row = sql::Text;
-}
-
-/// The master keys that something is wrapped by.
-pub(crate) async fn masters(mut conn: &AsyncPgConnection) -> QueryResult<Vec<String>> {
-    Bare::new(Masters).load(&mut conn).await
 }

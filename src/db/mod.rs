@@ -8,6 +8,7 @@ pub mod clear_text;
 pub mod data_keys;
 pub mod embedded;
 pub mod first_answers;
+pub(crate) mod master_keys;
 pub mod migrate;
 pub(crate) mod parts;
 mod pool;
@@ -115,9 +116,22 @@ impl Db {
         entry: Event,
         statement: impl AsyncFnOnce(&AsyncPgConnection) -> diesel::QueryResult<Option<T>>,
     ) -> Result<Option<T>> {
+        self.write_with_follows(caller, name, entry, Vec::new(), statement).await
+    }
+
+    /// The same; each of `follows` is remembered too, in the same round trip, if the transaction says in the setting named with it
+    /// that it came to pass. The first takes what the transaction noted apart from the rest.
+    pub async fn write_with_follows<T>(
+        &self,
+        caller: &Caller,
+        name: &'static str,
+        entry: Event,
+        follows: Vec<(&'static str, Event)>,
+        statement: impl AsyncFnOnce(&AsyncPgConnection) -> diesel::QueryResult<Option<T>>,
+    ) -> Result<Option<T>> {
         let started = Instant::now();
         let mut tx = self.begin(caller).await?;
-        let outcome = tx.at_once(entry, statement).await;
+        let outcome = tx.at_once(entry, follows, statement).await;
         tx.done(leaves_it_clean(&outcome));
         measure(name, started, outcome.is_ok());
         outcome

@@ -71,6 +71,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    case_words (case_id) {
+        case_id -> Uuid,
+        tokens -> Array<Int8>,
+        whole -> Bool,
+    }
+}
+
+diesel::table! {
     cases (id) {
         id -> Uuid,
         number -> Text,
@@ -96,6 +104,14 @@ diesel::table! {
         updated_at -> Timestamptz,
         version -> Int4,
         salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    complaint_words (complaint_id) {
+        complaint_id -> Uuid,
+        tokens -> Array<Int8>,
+        whole -> Bool,
     }
 }
 
@@ -132,6 +148,39 @@ diesel::table! {
         policy -> Text,
         external_ref -> Nullable<Text>,
         version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    consents (id) {
+        id -> Uuid,
+        party_id -> Uuid,
+        purpose -> Text,
+        recipient -> Nullable<Text>,
+        answer -> Text,
+        condition -> Nullable<Bytea>,
+        given_by -> Text,
+        assent -> Nullable<Bool>,
+        how -> Text,
+        at -> Timestamptz,
+        recorded_by -> Nullable<Uuid>,
+        withdraws -> Nullable<Uuid>,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    custody_events (id) {
+        id -> Uuid,
+        evidence_id -> Uuid,
+        kind -> Text,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        happened_at -> Timestamptz,
+        recorded_at -> Timestamptz,
+        place -> Nullable<Bytea>,
+        note -> Nullable<Bytea>,
         salt -> Uuid,
     }
 }
@@ -187,6 +236,79 @@ diesel::table! {
 }
 
 diesel::table! {
+    erasures (id) {
+        id -> Uuid,
+        matter_id -> Uuid,
+        complaint_id -> Nullable<Uuid>,
+        case_id -> Nullable<Uuid>,
+        class -> Text,
+        due_at -> Timestamptz,
+        service_ended_on -> Nullable<Date>,
+        reason -> Bytea,
+        proposed_by -> Uuid,
+        proposed_at -> Timestamptz,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        approved -> Nullable<Bool>,
+        decision_reason -> Nullable<Bytea>,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    evidence (id) {
+        id -> Uuid,
+        case_id -> Nullable<Uuid>,
+        complaint_id -> Nullable<Uuid>,
+        stage -> Text,
+        uploaded_by -> Nullable<Uuid>,
+        key -> Bytea,
+        given -> Bytea,
+        known -> Nullable<Bytea>,
+        size -> Int8,
+        arrived -> Int8,
+        supersedes -> Nullable<Uuid>,
+        derived_from -> Nullable<Uuid>,
+        begun_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        received_at -> Nullable<Timestamptz>,
+        checked_at -> Nullable<Timestamptz>,
+        damaged_at -> Nullable<Timestamptz>,
+        cleared_at -> Nullable<Timestamptz>,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    evidence_segments (id) {
+        id -> Uuid,
+        evidence_id -> Uuid,
+        start -> Int8,
+        length -> Int8,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    glances (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        case_id -> Nullable<Uuid>,
+        matter_id -> Nullable<Uuid>,
+        reason -> Bytea,
+        asked_at -> Timestamptz,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        approved -> Nullable<Bool>,
+        decision_reason -> Nullable<Bytea>,
+        ends_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
     idempotency_keys (actor, operation, key_digest) {
         actor -> Text,
         operation -> Text,
@@ -199,6 +321,22 @@ diesel::table! {
         matter_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
         body_sealed -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    legal_holds (id) {
+        id -> Uuid,
+        complaint_id -> Nullable<Uuid>,
+        case_id -> Nullable<Uuid>,
+        reason -> Bytea,
+        set_by -> Uuid,
+        set_at -> Timestamptz,
+        ended_by -> Nullable<Uuid>,
+        ended_at -> Nullable<Timestamptz>,
+        end_reason -> Nullable<Bytea>,
+        version -> Int4,
+        salt -> Uuid,
     }
 }
 
@@ -285,6 +423,67 @@ diesel::table! {
 }
 
 diesel::table! {
+    parties (id) {
+        id -> Uuid,
+        pseudonym -> Text,
+        role -> Text,
+        matter_id -> Uuid,
+        complaint_id -> Nullable<Uuid>,
+        case_id -> Nullable<Uuid>,
+        position -> Int4,
+        speaks -> Bool,
+        sex -> Nullable<Text>,
+        age_band -> Nullable<Text>,
+        child -> Bool,
+        country -> Nullable<Text>,
+        identified -> Bool,
+        discreet -> Bool,
+        added_by -> Nullable<Uuid>,
+        added_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    party_identities (id) {
+        id -> Uuid,
+        party_id -> Uuid,
+        version -> Int4,
+        identity -> Bytea,
+        by_user -> Nullable<Uuid>,
+        at -> Timestamptz,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    party_marks (party_id, mark) {
+        party_id -> Uuid,
+        mark -> Bytea,
+    }
+}
+
+diesel::table! {
+    personnel (id) {
+        id -> Uuid,
+        name -> Bytea,
+        service_number -> Nullable<Bytea>,
+        number_mark -> Nullable<Bytea>,
+        unit_id -> Nullable<Uuid>,
+        rank -> Nullable<Text>,
+        country -> Nullable<Text>,
+        user_id -> Nullable<Uuid>,
+        leadership -> Text,
+        left_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
     proposals (id) {
         id -> Uuid,
         matter_id -> Uuid,
@@ -308,11 +507,59 @@ diesel::table! {
 }
 
 diesel::table! {
+    redactions (id) {
+        id -> Uuid,
+        complaint_id -> Uuid,
+        version -> Int4,
+        text -> Bytea,
+        passages -> Int4,
+        reason -> Bytea,
+        author_id -> Uuid,
+        made_at -> Timestamptz,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
     refresh_tokens (digest) {
         digest -> Bytea,
         session_id -> Uuid,
         issued_at -> Timestamptz,
         used_at -> Nullable<Timestamptz>,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    reveals (id) {
+        id -> Uuid,
+        party_id -> Uuid,
+        purpose -> Text,
+        basis -> Text,
+        under -> Nullable<Uuid>,
+        missing -> Array<Text>,
+        lack -> Nullable<Text>,
+        asked_by -> Uuid,
+        asked_at -> Timestamptz,
+        reason -> Bytea,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        approved -> Nullable<Bool>,
+        decision_reason -> Nullable<Bytea>,
+        valid_until -> Nullable<Timestamptz>,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    roster_marks (id) {
+        id -> Uuid,
+        user_id -> Nullable<Uuid>,
+        personnel_id -> Nullable<Uuid>,
+        unit_id -> Nullable<Uuid>,
+        kind -> Text,
+        mark -> Bytea,
         salt -> Uuid,
     }
 }
@@ -345,6 +592,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    units (id) {
+        id -> Uuid,
+        name -> Text,
+        country -> Nullable<Text>,
+        parent_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        version -> Int4,
+        salt -> Uuid,
+        commander_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     users (id) {
         id -> Uuid,
         email -> Text,
@@ -363,14 +623,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    wall_liftings (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        matter_id -> Uuid,
+        reason -> Bytea,
+        proposed_by -> Uuid,
+        proposed_at -> Timestamptz,
+        confirm_reason -> Nullable<Bytea>,
+        confirmed_by -> Nullable<Uuid>,
+        confirmed_at -> Nullable<Timestamptz>,
+        voided_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
     walls (user_id, matter_id) {
         user_id -> Uuid,
         matter_id -> Uuid,
         kind -> Text,
         reason -> Nullable<Text>,
-        put_up_by -> Uuid,
+        put_up_by -> Nullable<Uuid>,
         put_up_at -> Timestamptz,
         salt -> Uuid,
+        matched -> Nullable<Text>,
+        rests_on -> Nullable<Text>,
         reason_sealed -> Nullable<Bytea>,
     }
 }
@@ -379,19 +658,47 @@ diesel::joinable!(allegations -> cases (case_id));
 diesel::joinable!(assignments -> cases (case_id));
 diesel::joinable!(case_duties -> cases (case_id));
 diesel::joinable!(case_duties -> users (user_id));
+diesel::joinable!(case_words -> cases (case_id));
+diesel::joinable!(complaint_words -> complaints (complaint_id));
 diesel::joinable!(complaints -> cases (case_id));
+diesel::joinable!(consents -> parties (party_id));
+diesel::joinable!(consents -> users (recorded_by));
+diesel::joinable!(custody_events -> evidence (evidence_id));
+diesel::joinable!(custody_events -> users (actor_id));
 diesel::joinable!(data_keys -> master_keys (master));
 diesel::joinable!(deadline_pauses -> deadlines (deadline_id));
 diesel::joinable!(deadlines -> cases (case_id));
 diesel::joinable!(deadlines -> complaints (complaint_id));
+diesel::joinable!(erasures -> cases (case_id));
+diesel::joinable!(erasures -> complaints (complaint_id));
+diesel::joinable!(evidence -> cases (case_id));
+diesel::joinable!(evidence -> complaints (complaint_id));
+diesel::joinable!(evidence -> users (uploaded_by));
+diesel::joinable!(evidence_segments -> evidence (evidence_id));
+diesel::joinable!(glances -> cases (case_id));
+diesel::joinable!(legal_holds -> cases (case_id));
+diesel::joinable!(legal_holds -> complaints (complaint_id));
 diesel::joinable!(log_cosignatures -> log_heads (size));
 diesel::joinable!(messages -> complaints (complaint_id));
 diesel::joinable!(messages -> users (author_id));
 diesel::joinable!(notes -> cases (case_id));
 diesel::joinable!(notes -> users (author_id));
+diesel::joinable!(parties -> cases (case_id));
+diesel::joinable!(parties -> complaints (complaint_id));
+diesel::joinable!(parties -> users (added_by));
+diesel::joinable!(party_identities -> parties (party_id));
+diesel::joinable!(party_identities -> users (by_user));
+diesel::joinable!(party_marks -> parties (party_id));
+diesel::joinable!(personnel -> users (user_id));
 diesel::joinable!(proposals -> cases (case_id));
 diesel::joinable!(proposals -> complaints (complaint_id));
+diesel::joinable!(redactions -> complaints (complaint_id));
+diesel::joinable!(redactions -> users (author_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(reveals -> parties (party_id));
+diesel::joinable!(roster_marks -> personnel (personnel_id));
+diesel::joinable!(roster_marks -> units (unit_id));
+diesel::joinable!(roster_marks -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(submissions -> complaints (complaint_id));
 
@@ -401,15 +708,21 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_entries,
     case_duties,
     case_numbers,
+    case_words,
     cases,
+    complaint_words,
     complaints,
+    consents,
     custody_events,
     data_keys,
     deadline_pauses,
     deadlines,
+    erasures,
     evidence,
     evidence_segments,
+    glances,
     idempotency_keys,
+    legal_holds,
     log_cosignatures,
     log_heads,
     log_places,
@@ -419,59 +732,19 @@ diesel::allow_tables_to_appear_in_same_query!(
     master_keys,
     messages,
     notes,
+    parties,
+    party_identities,
+    party_marks,
+    personnel,
     proposals,
+    redactions,
     refresh_tokens,
+    reveals,
+    roster_marks,
     sessions,
     submissions,
+    units,
     users,
+    wall_liftings,
     walls
 );
-
-diesel::table! {
-    evidence (id) {
-        id -> Uuid,
-        case_id -> Nullable<Uuid>,
-        complaint_id -> Nullable<Uuid>,
-        stage -> Text,
-        uploaded_by -> Nullable<Uuid>,
-        key -> Bytea,
-        given -> Bytea,
-        known -> Nullable<Bytea>,
-        size -> Int8,
-        arrived -> Int8,
-        supersedes -> Nullable<Uuid>,
-        derived_from -> Nullable<Uuid>,
-        begun_at -> Timestamptz,
-        expires_at -> Timestamptz,
-        received_at -> Nullable<Timestamptz>,
-        checked_at -> Nullable<Timestamptz>,
-        damaged_at -> Nullable<Timestamptz>,
-        cleared_at -> Nullable<Timestamptz>,
-        salt -> Uuid,
-    }
-}
-
-diesel::table! {
-    evidence_segments (id) {
-        id -> Uuid,
-        evidence_id -> Uuid,
-        start -> Int8,
-        length -> Int8,
-        salt -> Uuid,
-    }
-}
-
-diesel::table! {
-    custody_events (id) {
-        id -> Uuid,
-        evidence_id -> Uuid,
-        kind -> Text,
-        actor_kind -> Text,
-        actor_id -> Nullable<Uuid>,
-        happened_at -> Timestamptz,
-        recorded_at -> Timestamptz,
-        place -> Nullable<Bytea>,
-        note -> Nullable<Bytea>,
-        salt -> Uuid,
-    }
-}

@@ -234,15 +234,19 @@ impl Tx {
     pub(super) async fn at_once<T>(
         &mut self,
         event: Event,
+        follows: Vec<(&'static str, Event)>,
         work: impl AsyncFnOnce(&AsyncPgConnection) -> diesel::QueryResult<Option<T>>,
     ) -> Result<Option<T>> {
         let entry = Entry::new(event, &self.caller, self.now);
+        let follow = |(setting, event)| (setting, Entry::new(event, &self.caller, self.now));
+        let follows: Vec<(&str, Entry)> = follows.into_iter().map(follow).collect();
         let conn = self.conn()?;
-        let (begun, alive, answer, recorded, committed) = join!(
+        let (begun, alive, answer, recorded, followed, committed) = join!(
             begin(conn),
             act(conn, &self.caller, &self.scope, self.now),
             work(conn),
             audit::append_if_seen(conn, &self.seal, &entry),
+            audit::append_what_followed(conn, &self.seal, &follows),
             commit(conn)
         );
         begun.map_err(refused)?;
@@ -253,6 +257,7 @@ impl Tx {
         }
         let answer = answer.map_err(refused)?;
         let recorded = recorded.map_err(refused)?;
+        followed.map_err(refused)?;
         committed.map_err(refused)?;
         match answer {
             Some(_) if !recorded => Err(Error::internal("an answer without its entry was withheld")),

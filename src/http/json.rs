@@ -16,6 +16,15 @@ const MOST_FAULTS: usize = 32;
 /// as reading it did.
 const MOST_LOOKS: usize = 64;
 
+/// A field whose `null` says something else than its absence: to be given as `#[serde(default, deserialize_with = "given")]`.
+pub fn given<'de, T, D>(deserializer: D) -> std::result::Result<Option<T>, D::Error>
+where
+    T: serde::Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
 /// Reads JSON. What is not JSON at all is refused as unreadable; a value that is not of the wanted shape, with its faults.
 pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     if std::str::from_utf8(bytes).is_err() {

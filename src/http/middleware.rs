@@ -23,7 +23,7 @@ use crate::error::{Error, Kind};
 /// The header of the request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: the caller's own, where it is plain, or one of ours.
+/// The id of a request: the caller's own, where it is a UUID, or one of ours.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
 
@@ -37,14 +37,12 @@ pub(super) fn current_request_id() -> Option<String> {
 }
 
 fn request_id(request: &ServiceRequest) -> Arc<str> {
-    let plain = |id: &str| {
-        !id.is_empty()
-            && id.len() <= 64
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-    };
+    // It stands in the log and in entries for ever. Some proxies make theirs of the caller's address: nothing but a UUID, with its
+    // hyphens or without, is taken.
+    let uuid = |id: &str| [32, 36].contains(&id.len()).then(|| uuid::Uuid::try_parse(id).ok()).flatten();
     let mut given = request.headers().get_all(&REQUEST_ID);
-    match (given.next().and_then(|id| id.to_str().ok()), given.next()) {
-        (Some(id), None) if plain(id) => Arc::from(id),
+    match (given.next().and_then(|id| uuid(id.to_str().ok()?)), given.next()) {
+        (Some(id), None) => Arc::from(id.to_string()),
         _ => Arc::from(uuid::Uuid::now_v7().to_string()),
     }
 }
@@ -55,6 +53,7 @@ pub async fn around<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = request_id(&request);
+    let encrypted = request.app_config().secure();
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let method = method_word(request.method());
     let span = tracing::info_span!("request", request.id = %id);
@@ -76,7 +75,7 @@ pub async fn around<B: MessageBody + 'static>(
         if let Ok(value) = HeaderValue::from_str(&id) {
             headers.insert(REQUEST_ID, value);
         }
-        protect(headers, &route);
+        protect(headers, &route, encrypted);
         let seconds = started.elapsed().as_secs_f64();
         let labels =
             [("method", method.to_owned()), ("route", route.clone()), ("status", status.as_str().to_owned())];
@@ -164,24 +163,36 @@ fn from_status(status: StatusCode) -> Error {
     }
 }
 
+/// What no page of ours needs of a device.
+const NO_SENSORS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), \
+    microphone=(), midi=(), payment=(), screen-wake-lock=(), usb=(), web-share=()";
+
 /// Nothing is kept by browsers and proxies, shown in frames, or sniffed.
-fn protect(headers: &mut header::HeaderMap, route: &str) {
+fn protect(headers: &mut header::HeaderMap, route: &str, encrypted: bool) {
     // The documentation's pages bring their own scripts and styles; nothing else is a page at all.
     let content = if route.starts_with("/docs") {
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
     } else {
         "default-src 'none'; frame-ancestors 'none'"
     };
-    let rules: [(HeaderName, &'static str); 5] = [
+    let rules: [(HeaderName, &'static str); 9] = [
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
+        (header::PERMISSIONS_POLICY, NO_SENSORS),
+        (header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
+        (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+        (header::CROSS_ORIGIN_EMBEDDER_POLICY, "require-corp"),
         (header::CONTENT_SECURITY_POLICY, content),
     ];
     for (name, value) in rules {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+    // Only where this very server speaks TLS: elsewhere it is for the proxy that does.
+    if encrypted {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
 }

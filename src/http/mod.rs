@@ -10,6 +10,7 @@ pub mod middleware;
 pub mod page;
 pub mod problem;
 pub mod source;
+pub mod work;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -25,7 +26,7 @@ use utoipa_actix_web::{AppExt as _, scope};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::temwen::Temwen;
-use crate::{cases, coa, complaints, deadlines, evidence, log, users};
+use crate::{cases, coa, complaints, deadlines, evidence, log, parties, personnel, retention, users};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -45,7 +46,10 @@ use crate::{cases, coa, complaints, deadlines, evidence, log, users};
         (name = "deadlines", description = "Clocks across matters."),
         (name = "evidence", description = "Files and their chain of custody."),
         (name = "log", description = "The transparency log: anybody can check that nothing was changed or removed."),
+        (name = "parties", description = "Who has a part in a matter, by pseudonym; what they agreed to; and being told who they are."),
+        (name = "personnel", description = "Who serves where: persons, units and the chain of command."),
         (name = "proposals", description = "Changes that wait for a second officer."),
+        (name = "retention", description = "How long records are kept, what holds them, and how they are erased."),
         (name = "register", description = "The register itself: policy, health, keys."),
         (name = "reporter", description = "The reporter's own thread, with reference and access code instead of an account."),
         (name = "sessions", description = "Signing in and staying signed in."),
@@ -123,9 +127,12 @@ where
             scope("/v1")
                 .configure(complaints::http::routes)
                 .configure(cases::http::routes)
+                .configure(parties::http::routes)
                 .configure(evidence::http::routes)
                 .configure(deadlines::http::routes)
+                .configure(retention::http::routes)
                 .configure(users::http::routes)
+                .configure(personnel::http::routes)
                 .configure(log::http::routes)
                 .configure(coa::http::routes),
         )

@@ -30,6 +30,12 @@ pub struct Problem {
     /// Every fault found in the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
+    /// The challenge to answer in `X-Proof-Of-Work`, where work is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<String>,
+    /// With how many zero bits the SHA-256 of challenge, dot and nonce has to begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bits: Option<u8>,
     /// The request's id, which our log knows too; the middleware fills it in.
     request_id: Option<String>,
 }
@@ -48,7 +54,7 @@ pub struct Row {
 }
 
 /// Every kind, in the order of the documentation.
-pub const KINDS: [Kind; 23] = [
+pub const KINDS: [Kind; 24] = [
     Kind::Malformed,
     Kind::Unauthenticated,
     Kind::Forbidden,
@@ -70,12 +76,13 @@ pub const KINDS: [Kind; 23] = [
     Kind::KeyReused,
     Kind::PreconditionRequired,
     Kind::SlowDown,
+    Kind::WorkRequired,
     Kind::Unavailable,
     Kind::Internal,
 ];
 
 /// The registry: one row per kind.
-#[expect(clippy::too_many_lines, reason = "a table")]
+#[expect(clippy::too_many_lines, reason = "one row per kind")]
 pub fn row(kind: Kind) -> Row {
     let of = |status, slug, title, advice| Row { status, slug, title, advice };
     match kind {
@@ -201,6 +208,12 @@ pub fn row(kind: Kind) -> Row {
             "Too many attempts",
             "Wait as long as `Retry-After` says.",
         ),
+        Kind::WorkRequired => of(
+            StatusCode::TOO_MANY_REQUESTS,
+            "work-required",
+            "Many come at once",
+            "Find a nonce such that the SHA-256 of `challenge`, a dot and the nonce begins with `bits` zero bits, and repeat the request with all three in `X-Proof-Of-Work`. Or wait as long as `Retry-After` says.",
+        ),
         Kind::Unavailable => of(
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
@@ -252,6 +265,8 @@ fn answer(error: &Error) -> HttpResponse {
         status: row.status.as_u16(),
         detail: error.to_string(),
         errors: error.faults().to_vec(),
+        challenge: error.asked().map(|asked| asked.challenge.clone()),
+        bits: error.asked().map(|asked| asked.bits),
         request_id: super::middleware::current_request_id(),
     })
 }

@@ -3,6 +3,8 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
+use futures_util::future::try_join_all;
+
 use super::allegation_row::{Content, Taken};
 use super::allegations_store::{self as store, Known, Raised};
 use super::complaints::desk;
@@ -10,10 +12,16 @@ use super::{Seen, Verdict};
 use crate::audit::{self, Event, What};
 use crate::auth::policy::Action;
 use crate::coa::Policy;
-use crate::db::{Caller, Tx};
-use crate::error::Result;
+use crate::db::{Caller, Tx, data_keys};
+use crate::error::{Error, Result};
+use crate::parties::identity::Identity;
+use crate::parties::{self, Belongs, NewParty, PartyRole};
 use crate::temwen::Temwen;
-use crate::values::CaseId;
+use crate::values::{CaseId, PartyId};
+use crate::vault::DataKey;
+
+/// How many persons one entry tells of: it holds the state of each, and of who they are.
+const SUBJECTS: usize = 50;
 
 /// What can be wrong with a row in view of the others.
 const NO_COMPLAINT: &str = "is that of no complaint that was taken over";
@@ -64,15 +72,15 @@ pub(super) async fn take_over(
         });
     }
     if dry.is_none() && !wanted.is_empty() {
-        let policy = &temwen.policy;
-        let write = async |tx: &mut Tx| store_batch(tx, policy, &wanted).await;
+        let write = async |tx: &mut Tx| store_batch(tx, temwen, &wanted).await;
         temwen.db.write(caller, "import.allegations", write).await?;
     }
     Ok(verdicts)
 }
 
-async fn store_batch(tx: &mut Tx, policy: &Policy, wanted: &[(&Known, &Content)]) -> Result<()> {
+async fn store_batch(tx: &mut Tx, temwen: &Temwen, wanted: &[(&Known, &Content)]) -> Result<()> {
     tx.allow(Action::RunTheRegister)?;
+    let policy = &temwen.policy;
     let mut of_case: HashMap<CaseId, (&Known, Vec<&Content>)> = HashMap::new();
     for (known, content) in wanted {
         of_case.entry(known.case).or_insert_with(|| (known, Vec::new())).1.push(content);
@@ -97,7 +105,55 @@ async fn store_batch(tx: &mut Tx, policy: &Policy, wanted: &[(&Known, &Content)]
             tx.record(Event::case(What::AllegationsAdded, known.case, known.matter).with("count", count));
         }
     }
-    Ok(())
+    store_subjects(tx, &temwen.register, &of_case).await
+}
+
+/// Those accused under a number become persons of the case, by pseudonym; each once, however many allegations there are.
+async fn store_subjects(
+    tx: &mut Tx,
+    register: &DataKey,
+    of_case: &HashMap<CaseId, (&Known, Vec<&Content>)>,
+) -> Result<()> {
+    let accusing = |(_, contents): &&(&Known, Vec<&Content>)| {
+        contents.iter().any(|content| content.told.subject_ref.is_some())
+    };
+    let accused: Vec<_> = of_case.values().filter(accusing).collect();
+    let matters: Vec<_> = accused.iter().map(|(known, _)| known.matter.uuid()).collect();
+    let keys = tx.ask(async |conn| data_keys::find(conn, &matters).await).await?;
+    let mut prepared = Vec::new();
+    for (known, contents) in accused {
+        let key = keys.iter().find(|key| key.id == known.matter.uuid());
+        let key = key.ok_or_else(|| Error::internal("a case that was taken over has no data key"))?;
+        let key = tx.vault().unwrap(key)?;
+        let belongs = Belongs::Case(known.case, known.matter);
+        for some in persons(register, known.case, contents).chunks(SUBJECTS) {
+            prepared.push(parties::prepare(some, belongs, &key, register, None, tx.now())?);
+            let count = i64::try_from(some.len()).unwrap_or(i64::MAX);
+            tx.record(Event::case(What::PartyAdded, known.case, known.matter).with("count", count));
+        }
+    }
+    let insert = async |conn: &_| try_join_all(prepared.iter().map(|some| parties::insert(conn, some))).await;
+    tx.ask(insert).await.map(|_| ())
+}
+
+/// Whom allegations of a case accuse under a number.
+fn persons(register: &DataKey, case: CaseId, contents: &[&Content]) -> Vec<(PartyId, NewParty)> {
+    let mut persons: Vec<(PartyId, NewParty)> = Vec::new();
+    for content in contents {
+        let Some(number) = &content.told.subject_ref else { continue };
+        let id = parties::known_as(register, case, number);
+        let told = Identity {
+            service_number: Some(number.clone()),
+            unit: content.told.subject_unit.clone(),
+            rank: content.told.subject_rank.clone(),
+            ..Identity::default()
+        };
+        match persons.iter_mut().find(|(other, _)| *other == id) {
+            Some((_, person)) => person.identity = std::mem::take(&mut person.identity).with(told),
+            None => persons.push((id, NewParty { identity: told, ..NewParty::nobody(PartyRole::Subject) })),
+        }
+    }
+    persons
 }
 
 /// A matter has the highest category of its allegations, and all of their marks.

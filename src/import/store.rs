@@ -15,6 +15,7 @@ use crate::db::statement::{Bare, Fixed, Text};
 use crate::error::{Error, Kind, Result};
 use crate::values::{CaseId, ComplaintId, MatterId};
 use crate::vault::WrappedKey;
+use crate::words;
 
 struct UseIndexes;
 impl Text for UseIndexes {
@@ -228,16 +229,21 @@ pub(super) async fn insert(tx: &mut Tx, new: &[New<'_>], priority: &str, policy:
             .collect::<Vec<_>>()
             .into_sql::<sql::Array<sql::Nullable<sql::Binary>>>(),
     );
+    // Their words are read by the server, in its own time.
+    let later = (new.iter().map(|n| n.complaint).collect(), new.iter().map(|n| n.case).collect());
     let stored = tx
         .ask_for(
             async |conn| {
                 let (mut one, mut two, mut three) = (conn, conn, conn);
-                let (cases, complaints, submissions) = futures_util::join!(
+                let (cases, complaints, submissions, expected) = futures_util::join!(
                     Fixed::with(InsertCases, cases).execute(&mut one),
                     Fixed::with(InsertComplaints, complaints).execute(&mut two),
-                    Fixed::with(InsertSubmissions, submissions).execute(&mut three)
+                    Fixed::with(InsertSubmissions, submissions).execute(&mut three),
+                    words::expect(conn, later.0, later.1)
                 );
-                Ok([cases?, complaints?, submissions?])
+                let stored = [cases?, complaints?, submissions?];
+                expected?;
+                Ok(stored)
             },
             taken,
         )

@@ -13,21 +13,26 @@ use tracing::Instrument as _;
 
 use super::signals::Stop;
 use crate::audit::{Event, What};
-use crate::cases::people;
+use crate::cases::{self, people};
 use crate::commands::opened::blocking;
+use crate::complaints;
+use crate::complaints::persons;
 use crate::db::embedded::PrivatePostgres;
-use crate::db::{Caller, Tx, first_answers};
+use crate::db::{Caller, Tx, first_answers, master_keys};
 use crate::deadlines;
 use crate::error::{Error, Kind, Result};
 use crate::evidence::upkeep;
 use crate::log::sequencer::Sequencer;
 use crate::log::verify;
 use crate::log::witnesses::Witnesses;
+use crate::personnel;
 use crate::temwen::Temwen;
+use crate::words::Later;
 
 /// A checkpoint is at most a second behind: half of that is for writing and signing it.
 const OFTEN: Duration = Duration::from_millis(250);
 const EVERY_SECOND: Duration = Duration::from_secs(1);
+const EVERY_TWO_SECONDS: Duration = Duration::from_secs(2);
 const EVERY_FIVE_SECONDS: Duration = Duration::from_secs(5);
 const EVERY_MINUTE: Duration = Duration::from_mins(1);
 const EVERY_HOUR: Duration = Duration::from_hours(1);
@@ -86,6 +91,18 @@ pub(super) fn start(
         async move { people::return_to_desks(&temwen).await }
     }));
     let of = temwen.clone();
+    all.push(again("vault.follow_keyring", EVERY_TWO_SECONDS, stop, move || {
+        let temwen = of.clone();
+        async move { master_keys::follow_keyring(&temwen.db).await }
+    }));
+    let of = temwen.clone();
+    all.push(again("personnel.follow_up", EVERY_MINUTE, stop, move || {
+        let temwen = of.clone();
+        async move { personnel::follow_up(&temwen).await }
+    }));
+    let of = temwen.clone();
+    all.push(until_stop(stop, async move { take_over_persons(&of).await }));
+    let of = temwen.clone();
     all.push(again("evidence.upkeep", EVERY_MINUTE, stop, move || {
         let temwen = of.clone();
         async move { upkeep::step(&temwen).await }
@@ -94,6 +111,15 @@ pub(super) fn start(
     all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {
         let temwen = of.clone();
         async move { forget(&temwen).await }
+    }));
+    let of = (temwen.clone(), Arc::new(Mutex::new(<[Later; 2]>::default())));
+    all.push(again("words.index", EVERY_MINUTE, stop, move || {
+        let (temwen, places) = of.clone();
+        async move {
+            let [complaints, cases] = &mut *places.lock().await;
+            complaints::indexing::index(&temwen, complaints).await?;
+            cases::indexing::index(&temwen, cases).await
+        }
     }));
     if let Some(numbers) = numbers {
         all.push(again("metrics.upkeep", EVERY_FIVE_SECONDS, stop, move || {
@@ -152,6 +178,21 @@ where
             }
         }
     })
+}
+
+/// Takes over the persons of complaints of before they had a table of their own, until none is left.
+async fn take_over_persons(temwen: &Temwen) {
+    loop {
+        match persons::take_over(temwen).await {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => {
+                let error: &(dyn StdError + 'static) = &error;
+                tracing::warn!(error, "persons were not taken over; it will be tried again");
+                sleep(EVERY_MINUTE).await;
+            }
+        }
+    }
 }
 
 /// Forgets first answers past their day; how many.

@@ -7,6 +7,7 @@
 mod background;
 mod signals;
 mod started;
+mod tls;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use actix_web::http::KeepAlive;
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
+use rustls::ServerConfig;
 use tokio::sync::Mutex as AsyncMutex;
 
 use self::signals::Stop;
@@ -28,7 +30,7 @@ use crate::db::embedded::lock_for_serving;
 use crate::log::guard::Guard;
 use crate::log::sequencer::Sequencer;
 use crate::log::witnesses::Witnesses;
-use crate::temwen::Temwen;
+use crate::temwen::{Front, Temwen};
 use crate::{demo, http, telemetry};
 
 /// How long requests that run may take to end once the server stops.
@@ -44,6 +46,9 @@ const FOR_BACKGROUND: usize = 4;
 pub async fn run(settings: Serve) -> Result<(), Failed> {
     let stop =
         signals::listen().map_err(|error| Failed::because("the signals to stop cannot be heard", &error))?;
+    // Before anything is opened: a certificate that does not fit should be said at once.
+    let tls = settings.tls_cert.as_deref().zip(settings.tls_key.as_deref());
+    let tls = tls.map(|(certificate, key)| tls::read(certificate, key)).transpose()?;
     // A given database may have many servers; a data directory has one.
     let _lock = if given(&settings.database)?.is_some() {
         None
@@ -61,14 +66,18 @@ pub async fn run(settings: Serve) -> Result<(), Failed> {
     let connections = usize::from(settings.database_connections);
     let purpose = Use::Serve {
         connections: workers * connections + FOR_BACKGROUND,
-        trusted_proxies: usize::from(settings.trusted_proxies),
+        front: Front {
+            trusted_proxies: usize::from(settings.trusted_proxies),
+            work_above: settings.work_above,
+            work_bits: settings.work_bits,
+        },
         witnesses: settings.witnesses.as_deref(),
     };
     let opened = Opened::open(&settings.database, purpose).await?;
     let served = if stop.is_set() {
         Ok(())
     } else {
-        serve(&opened, &settings, Doors { front, metrics, workers, connections }, stop).await
+        serve(&opened, &settings, Doors { front, tls, metrics, workers, connections }, stop).await
     };
     opened.close().await?;
     tracing::info!("stopped");
@@ -78,6 +87,7 @@ pub async fn run(settings: Serve) -> Result<(), Failed> {
 /// Where callers come in, and how many at once get through.
 struct Doors {
     front: TcpListener,
+    tls: Option<ServerConfig>,
     metrics: Option<TcpListener>,
     workers: usize,
     connections: usize,
@@ -101,7 +111,9 @@ async fn serve(opened: &Opened, settings: &Serve, doors: Doors, mut stop: Stop) 
         Some(listener) => Some(serve_metrics(listener)?),
         None => None,
     };
-    let mut server = application_server(opened, &backstage, doors.front, doors.workers, doors.connections)?;
+    let scheme = if doors.tls.is_some() { "https" } else { "http" };
+    let front = (doors.front, doors.tls);
+    let mut server = application_server(opened, &backstage, front, doors.workers, doors.connections)?;
     let handle = server.handle();
     let postgres = opened.private.as_ref().map(|private| Arc::clone(&private.postgres));
     let background = background::start(
@@ -116,7 +128,7 @@ async fn serve(opened: &Opened, settings: &Serve, doors: Doors, mut stop: Stop) 
     if let Some(demo) = &demo {
         say(&demo.accounts())?;
     }
-    say(&format!("Temwen listens on http://{address}"))?;
+    say(&format!("Temwen listens on {scheme}://{address}"))?;
     if let Some(counted) = &counted {
         say(&format!("Metrics are at http://{}/metrics", counted.address))?;
     }
@@ -163,7 +175,7 @@ fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener, Failed> {
 fn application_server(
     opened: &Opened,
     spare: &Temwen,
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<ServerConfig>),
     workers: usize,
     connections: usize,
 ) -> Result<Server, Failed> {
@@ -181,8 +193,12 @@ fn application_server(
         .shutdown_timeout(LAST_ANSWERS)
         .client_request_timeout(REQUEST_HEAD)
         .keep_alive(KeepAlive::Timeout(IDLE))
-        .listen(listener)
-        .map_err(|error| Failed::because("the server could not be started", &error))?;
+        .tls_handshake_timeout(REQUEST_HEAD);
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
+        None => server.listen(listener),
+    };
+    let server = server.map_err(|error| Failed::because("the server could not be started", &error))?;
     Ok(server.run())
 }
 

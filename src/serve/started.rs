@@ -75,6 +75,8 @@ fn configuration(settings: &Serve, temwen: &Temwen) -> String {
         "workers": settings.workers,
         "connections": settings.database_connections,
         "trusted_proxies": settings.trusted_proxies,
+        "work": [settings.work_above, u32::from(settings.work_bits)],
+        "tls": settings.tls_cert.is_some(),
         "metrics": settings.metrics_listen.map(|address| address.to_string()),
         "witnesses": temwen.witnesses.as_ref().map(|policy| digest(policy.source())),
         "log": settings.log,

@@ -156,7 +156,7 @@ async fn add_user(
         sessions::acceptable(&temwen, "/password", password, email.as_str(), name.as_str()).await?;
     let new = NewUser { email, name, rights, password };
     idempotency::once(&temwen, &caller.0, "users.add", &key, &body.bytes, async |tx| {
-        let user = UserView::from(super::add(tx, &new).await?);
+        let user = UserView::from(super::add(tx, &temwen.register, &new).await?);
         let (version, location) = (user.version, format!("/v1/users/{}", user.id));
         Ok(Created::new(user).version(version).at(location))
     })
@@ -222,7 +222,9 @@ async fn change_user(
     let change = UserChange { name, rights };
     let user = temwen
         .db
-        .write(&caller.0, "users.change", async |tx| super::change(tx, *id, seen.0, &change).await)
+        .write(&caller.0, "users.change", async |tx| {
+            super::change(tx, &temwen.register, *id, seen.0, &change).await
+        })
         .await?;
     Ok(versioned(user.version, &UserView::from(user)))
 }

@@ -1,7 +1,7 @@
 //! Accounts: who may sign in, and with which rights.
 //!
 //! Belongs here: accounts and their rights; sessions are in [`sessions`]. Accounts are deactivated, never deleted.
-//! May touch: its own store and [`Tx`]. Knows no HTTP and no matter.
+//! May touch: its own store, [`crate::personnel`], which knows again whom a name is, and [`Tx`]. Knows no HTTP and no matter.
 
 pub(crate) mod http;
 pub mod sessions;
@@ -15,7 +15,9 @@ use crate::auth::policy::Action;
 use crate::auth::{Role, Roles, Seat};
 use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
+use crate::personnel;
 use crate::values::{Email, Faults, Line, Reason, UserId};
+use crate::vault::DataKey;
 
 pub use self::store::{find_active, find_by_email, list};
 
@@ -145,8 +147,8 @@ pub struct UserChange {
     pub rights: Option<Rights>,
 }
 
-/// Makes an account.
-pub async fn add(tx: &mut Tx, new: &NewUser) -> Result<User> {
+/// Makes an account. Whatever matter names its owner is hidden from it from the first moment on.
+pub async fn add(tx: &mut Tx, register: &DataKey, new: &NewUser) -> Result<User> {
     if !matches!(tx.actor(), crate::auth::Actor::System(_)) {
         tx.allow(Action::KeepUsers)?;
     }
@@ -155,6 +157,7 @@ pub async fn add(tx: &mut Tx, new: &NewUser) -> Result<User> {
         Event::user(What::UserAdded, user.id)
             .with("roles", Detail::words(user.roles.iter().map(String::as_str))),
     );
+    personnel::know_account(tx, register, user.id, &user.name).await?;
     Ok(user)
 }
 
@@ -164,7 +167,13 @@ pub async fn find(tx: &mut Tx, id: UserId) -> Result<User> {
 }
 
 /// Changes an account's name or rights. Nobody changes their own rights.
-pub async fn change(tx: &mut Tx, id: UserId, seen: i32, change: &UserChange) -> Result<User> {
+pub async fn change(
+    tx: &mut Tx,
+    register: &DataKey,
+    id: UserId,
+    seen: i32,
+    change: &UserChange,
+) -> Result<User> {
     tx.allow(Action::KeepUsers)?;
     let user = store::lock(tx, id).await?.ok_or_else(Error::not_found)?;
     seen_is_current(seen, user.version)?;
@@ -180,6 +189,9 @@ pub async fn change(tx: &mut Tx, id: UserId, seen: i32, change: &UserChange) -> 
             .with("roles", Detail::words(user.roles.iter().map(String::as_str)))
             .with("rights", change.rights.is_some()),
     );
+    if change.name.is_some() {
+        personnel::know_account(tx, register, id, &user.name).await?;
+    }
     Ok(user)
 }
 

@@ -129,7 +129,7 @@ impl Keyring {
 
 /// Who keeps the master keys: a directory, the environment, or a key management service that hands them over at start.
 ///
-/// A service that unwraps in its own hardware is asked for the master keys once, at start and on [`super::Vault::refresh`]: never
+/// A service that unwraps in its own hardware is asked for the master keys once, at start and on [`super::Vault::look`]: never
 /// inside a transaction.
 pub trait Custodian: Send + Sync {
     /// The keys of this moment. May wait for files or for the network.

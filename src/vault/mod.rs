@@ -285,24 +285,28 @@ impl Vault {
         Arc::clone(&self.0.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks the custodian again: keys may have been added or taken away. May wait for files or for a key management service.
-    pub fn refresh(&self) -> Result<(), KeyringError> {
-        let ring = Arc::new(self.0.custodian.keyring()?);
-        *self.0.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
-        Ok(())
+    /// Asks the custodian for its keys of this moment. May wait for files or for a key management service.
+    pub fn look(&self) -> Result<Keyring, KeyringError> {
+        self.0.custodian.keyring()
+    }
+
+    /// Uses these keys from now on.
+    pub fn take(&self, ring: Keyring) {
+        *self.0.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
 
     /// Has the custodian make another master key, which is the active one from then on; its id.
     pub fn add(&self) -> Result<MasterId, KeyringError> {
         let id = self.0.custodian.add()?;
-        self.refresh()?;
+        self.take(self.look()?);
         Ok(id)
     }
 
     /// Has the custodian take a master key away for ever. Whoever asks has seen to it that nothing uses it.
     pub fn remove(&self, id: &str) -> Result<(), KeyringError> {
         self.0.custodian.remove(id)?;
-        self.refresh()
+        self.take(self.look()?);
+        Ok(())
     }
 
     /// A fresh data key called `id`, wrapped by the active master key.

@@ -202,14 +202,20 @@ async fn a_header_that_stands_twice_is_refused_and_a_request_id_is_made_anew() {
 }
 
 #[actix_web::test]
-async fn a_request_id_of_the_callers_own_is_kept_if_it_is_plain() {
+async fn a_request_id_of_the_callers_own_is_kept_if_it_is_a_uuid() {
     let app = TestApp::start().await;
     let with = async |id: &str| {
         let request = app.anyone().request(Method::GET, "/health").insert_header(("X-Request-Id", id));
         app.anyone().send(request).await.header("x-request-id").unwrap().to_owned()
     };
-    assert_eq!(with("abc-1.2_3").await, "abc-1.2_3");
-    for odd in ["", "a b", "a\"b", "<script>", &"a".repeat(65), "{{1}}"] {
+    let uuid = "0199c0de-0000-7000-8000-000000000001";
+    assert_eq!(with(uuid).await, uuid);
+    // As some proxies write it.
+    assert_eq!(with(&uuid.replace('-', "").to_uppercase()).await, uuid);
+    let urn = format!("urn:uuid:{uuid}");
+    for odd in
+        ["", "a b", "a\"b", "<script>", "abc-1.2_3", &"a".repeat(65), "{{1}}", &urn, &format!("{{{uuid}}}")]
+    {
         assert_ne!(with(odd).await, odd);
     }
 }

@@ -252,7 +252,16 @@ async fn p6_words_are_kept_to_the_byte_and_names_may_not_pose_as_others() {
         .expect(201);
         let read = intake.get(&format!("/v1/complaints/{}", id(&receipt))).await.expect(200);
         assert_eq!(read["narrative"], text);
-        assert_eq!(read["identities"]["victims"][0], "Robert'); drop table users;--");
+        let victim =
+            read["parties"].as_array().unwrap().iter().find(|party| party["role"] == "victim").unwrap();
+        let path = format!(
+            "/v1/complaints/{}/parties/{}/reveal",
+            id(&receipt),
+            victim["pseudonym"].as_str().unwrap()
+        );
+        let told =
+            intake.post(&path, json!({"purpose": "record", "reason": "To read the name."})).await.expect(200);
+        assert_eq!(told["identity"]["name"], "Robert'); drop table users;--");
     }
     for name in [
         "\u{202e}eiraM",

@@ -203,7 +203,7 @@ async fn a_state_is_told_and_its_authority_answers() {
     let seen = read(&kenya, &case).await;
     assert_eq!(seen["steps"], json!(["state_investigates", "investigate_jointly"]));
     assert_eq!(seen["complaints"], json!([]), "a State reads no complaint");
-    assert_eq!(seen["allegations"][0]["subject_ref"], Value::Null);
+    assert_eq!(seen["allegations"][0]["subject"], Value::Null);
     step(&kenya, &case, "state_investigates").await;
     assert_eq!(step(&kenya, &case, "submit_report").await["stage"], "report_submitted");
 }
@@ -300,8 +300,8 @@ async fn p3_whoever_steps_back_or_is_walled_finds_nothing_any_more() {
     let rows = app.rows("select owner_id, owner_role from cases").await;
     assert_eq!(
         (&rows[0]["owner_id"], rows[0]["owner_role"].as_str()),
-        (&Value::Null, Some("triage_officer")),
-        "its desk still owns it"
+        (&Value::Null, Some("ohchr_monitor")),
+        "nobody is left at its own desk"
     );
 }
 

@@ -18,7 +18,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::future::LocalBoxFuture;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use temwen::auth::credentials::{Keys, Passwords, Slowdown, Tokens};
+use temwen::auth::credentials::{Flood, Keys, Passwords, Slowdown, Tokens};
 use temwen::auth::policy::Lanes;
 use temwen::auth::{Role, Seat};
 use temwen::coa::{Policy, Texts};
@@ -130,11 +130,11 @@ impl Default for Made {
 
 impl TestApp {
     pub async fn start() -> Self {
-        Self::start_with(Made::default()).await
+        Box::pin(Self::start_with(Made::default())).await
     }
 
     pub async fn start_with(made: Made) -> Self {
-        Self::on(database().await, made).await
+        Box::pin(Self::on(database().await, made)).await
     }
 
     /// A Temwen on a database that is there already.
@@ -153,6 +153,7 @@ impl TestApp {
             tokens: Tokens::new(&keys).unwrap(),
             passwords: Passwords::new(2, 64).unwrap(),
             slowdown: Slowdown::new(1000).unwrap(),
+            flood: Flood::new(made.front.work_above, made.front.work_bits),
             keys,
             register,
             texts: Texts::built_in().unwrap(),
@@ -216,7 +217,7 @@ impl TestApp {
             rights,
             password: hashed,
         };
-        let add = async |tx: &mut _| users::add(tx, &new).await;
+        let add = async |tx: &mut _| users::add(tx, &self.temwen.register, &new).await;
         let user = self.temwen.db.write(&By::system("test"), "test.add_user", add).await.unwrap();
         let mut caller = self.sign_in(&email, PASSWORD).await;
         caller.id = Some(user.id);
@@ -493,7 +494,7 @@ impl TestApp {
             .batch_execute(&format!("create database {name} template {of} strategy file_copy"))
             .await
             .unwrap();
-        let copy = Self::on(connect(&name, false), Made::default()).await;
+        let copy = Box::pin(Self::on(connect(&name, false), Made::default())).await;
         *copy.now.lock().unwrap() = *self.now.lock().unwrap();
         copy.accounts.store(1000, Ordering::Relaxed);
         copy

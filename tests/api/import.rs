@@ -193,7 +193,7 @@ async fn a_row_becomes_a_complaint_what_was_said_in_it_and_a_case() {
     );
     assert_eq!(
         desk.app.count("select from audit_entries where actor_kind = 'system' and actor = 'import'").await,
-        5 + 2
+        5 + 3
     );
     assert!(
         desk.app.count("select from deadlines where due_at > '2026-03-02'").await > 0,
@@ -584,4 +584,46 @@ async fn p2_hundreds_of_allegations_of_one_case_are_all_on_record() {
     let strays = "select from audit_entries e, unnest(changes) as line where line like 'complaints %'
         and not exists (select from complaints c where c.id::text = split_part(line, ' ', 2) and c.matter_id = e.matter_id)";
     assert_eq!(desk.app.count(strays).await, 0);
+}
+
+#[actix_web::test]
+async fn p4_whom_another_register_accuses_under_a_number_is_called_by_a_pseudonym() {
+    let first = format!(
+        "{ALLEGED}\nOLD-3,1,NUM-77,Insult,minor_misconduct,\nOLD-3,2,NUM-77,Blow,minor_misconduct,\nOLD-3,3,NUM-78,Blow,minor_misconduct,\nOLD-4,1,NUM-77,Blow,minor_misconduct,\nOLD-5,1,,Blow,minor_misconduct,\n"
+    );
+    let desk = Desk::with(clean(6)).await.alleging(&first);
+    desk.import().await;
+    assert_eq!(
+        desk.app.count("select from parties").await,
+        3,
+        "the same number in the same case is one person"
+    );
+    // What comes in a later batch, or in a later run, is about the same persons.
+    std::fs::write(
+        desk.options.allegations.as_ref().unwrap(),
+        format!(
+            "{ALLEGED}\nOLD-3,4,NUM-77,Theft,minor_misconduct,\nOLD-3,5,NUM-79,Theft,minor_misconduct,\n"
+        ),
+    )
+    .unwrap();
+    desk.import().await;
+    assert_eq!(desk.app.count("select from parties").await, 4);
+    assert_eq!(desk.app.count("select from party_identities").await, 4);
+
+    let triage = desk.app.signed_in(Role::TriageOfficer).await;
+    let cases = desk.app.rows("select id from cases where external_ref = 'OLD-3'").await;
+    let case = cases[0]["id"].as_str().unwrap();
+    let file = triage.get(&format!("/v1/cases/{case}")).await.expect(200);
+    assert!(!file.to_string().contains("NUM-"), "{file}");
+    let subjects: Vec<&str> = file["allegations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| each["subject"].as_str().unwrap())
+        .collect();
+    let [one, again, two, still, three] = subjects[..] else { panic!("{subjects:?}") };
+    assert!(one == again && one == still && one != two && two != three, "{subjects:?}");
+    let path = format!("/v1/cases/{case}/parties/{one}/reveal");
+    let body = serde_json::json!({"purpose": "investigate", "reason": "To know whom to hear."});
+    assert_eq!(triage.post(&path, body).await.expect(200)["identity"]["service_number"], "NUM-77");
 }

@@ -182,7 +182,7 @@ pub const WAYS: &[Way] = &[
     ),
     way(
         "a finding is changed",
-        "update allegations set finding = 'unfounded'",
+        "update allegations set told_sealed = decode('01', 'hex')",
         &[(Flaw::RowDiffers, "allegations")],
     ),
     way(
@@ -210,13 +210,22 @@ pub const WAYS: &[Way] = &[
         "insert into sessions (id, user_id, created_at, last_used_at, expires_at) select gen_random_uuid(), id, now(), now(), now() + interval '1 year' from users limit 1",
         &[(Flaw::RowUnknown, "sessions")],
     ),
+    way(
+        "the key that seals a complaint is destroyed, and with it what was said",
+        "update data_keys set wrapped = null, destroyed_at = now() where matter_id is not null",
+        &[(Flaw::RowDiffers, "data_keys")],
+    ),
     way("somebody is taken off a case", "delete from case_duties", &[(Flaw::RowMissing, "case_duties")]),
     way("a wall is taken down", "delete from walls", &[(Flaw::RowMissing, "walls")]),
     way("a note is deleted", "delete from notes", &[(Flaw::RowMissing, "notes")]),
-    way("a note is changed", "update notes set text = 'Nobody was called.'", &[(Flaw::RowDiffers, "notes")]),
+    way(
+        "a note is changed",
+        "update notes set text_sealed = decode('01', 'hex')",
+        &[(Flaw::RowDiffers, "notes")],
+    ),
     way(
         "a message is changed",
-        "update messages set text = 'There is no case.'",
+        "update messages set text_sealed = decode('01', 'hex')",
         &[(Flaw::RowDiffers, "messages")],
     ),
     way(

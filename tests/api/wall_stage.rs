@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use actix_web::http::Method;
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use serde_json::{Value, json};
 use temwen::auth::{Role, Seat};
@@ -33,10 +34,12 @@ pub enum Relation {
     OtherSeat,
     /// Although they work on it.
     Deactivated,
+    /// Their name is that of the victim: a wall put itself up, although they work on it.
+    Named,
 }
 
 impl Relation {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::None,
         Self::Assigned,
         Self::Submitter,
@@ -48,6 +51,7 @@ impl Relation {
         Self::OtherCountry,
         Self::OtherSeat,
         Self::Deactivated,
+        Self::Named,
     ];
 }
 
@@ -100,18 +104,23 @@ pub struct Stage<'a> {
     pub evidence: String,
     /// An upload to the case that is not finished.
     pub upload: String,
-    targets: [Vec<Target>; 4],
+    /// The victim of the case, and a word of their consent.
+    pub party: String,
+    pub consent: String,
+    targets: [Vec<Target>; 8],
     rows: Vec<Rows>,
     /// A row of each table, of the case or of its complaints.
     samples: BTreeMap<String, Value>,
     app: &'a TestApp,
 }
 
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 26] = [
     "cases",
     "complaints",
     "submissions",
     "walls",
+    "wall_liftings",
+    "glances",
     "assignments",
     "case_duties",
     "idempotency_keys",
@@ -125,6 +134,13 @@ const TABLES: [&str; 17] = [
     "evidence",
     "evidence_segments",
     "custody_events",
+    "legal_holds",
+    "erasures",
+    "parties",
+    "party_identities",
+    "party_marks",
+    "consents",
+    "reveals",
 ];
 
 /// Who may know of what, as the field says it; written down here a second time, apart from the policy page.
@@ -149,7 +165,7 @@ pub fn sees(role: Role, relation: Relation, of: Of) -> bool {
 pub fn hidden(relation: Relation, of: Of) -> bool {
     use Relation as R;
     match relation {
-        R::Deactivated | R::Recused | R::Walled | R::WalledBefore => true,
+        R::Deactivated | R::Recused | R::Walled | R::WalledBefore | R::Named => true,
         R::WalledFromAttached => of != Of::New,
         _ => false,
     }
@@ -166,6 +182,21 @@ pub fn changes(player: &Player<'_>) -> Vec<(&'static str, String)> {
         ("deadlines", "escalation = 7".to_owned()),
         ("deadline_pauses", format!("resumed_at = now(), resumed_by = '{me}'")),
         ("proposals", format!("decided_by = '{me}', decided_at = now(), approved = false")),
+        ("legal_holds", format!("ended_by = '{me}', ended_at = now(), end_reason = ''")),
+        (
+            "erasures",
+            format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = ''"),
+        ),
+        ("parties", "sex = 'f'".to_owned()),
+        (
+            "reveals",
+            format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = '\\x00'"),
+        ),
+        (
+            "glances",
+            format!("decided_by = '{me}', decided_at = now(), approved = false, decision_reason = 'x'"),
+        ),
+        ("wall_liftings", format!("confirmed_by = '{me}', confirmed_at = now(), confirm_reason = 'x'")),
     ]
 }
 
@@ -257,7 +288,54 @@ impl<'a> Stage<'a> {
         let pause = json!({"reason": "A hearing."});
         triage.caller.post_seen(&format!("/v1/deadlines/{deadline}/pause"), 1, pause).await.expect(200);
 
+        // A hold of each, and an erasure that was proposed while both seemed to be over.
+        for complaint in &complaints {
+            triage.caller.get(&format!("/v1/complaints/{complaint}")).await.expect(200);
+        }
+        let monitor = enlist(app, &mut owner, Role::OhchrMonitor, rights(Role::OhchrMonitor)).await;
+        let told = json!({"reason": "It was asked for."});
+        let new_at = |rest: &str| format!("/v1/complaints/{new}{rest}");
+        let over = format!(
+            "update cases set stage = 'closed', closed_at = '1990-01-01' where id = '{case}';
+             update complaints set status = 'closed', assessed_at = '1990-01-01' where id = '{new}'"
+        );
+        owner.batch_execute(&over).await.unwrap();
+        for path in [at_case("/erasures"), new_at("/erasures")] {
+            triage.caller.post(&path, told.clone()).await.expect(202);
+        }
+        let open = format!(
+            "update cases set stage = 'action_pending', closed_at = null where id = '{case}';
+             update complaints set status = 'received', assessed_at = null where id = '{new}'"
+        );
+        owner.batch_execute(&open).await.unwrap();
+        for path in [at_case("/holds"), new_at("/holds")] {
+            monitor.caller.post(&path, told.clone()).await.expect(201);
+        }
+        // Who is in it, by pseudonym; what they agreed to; and two who asked who they are.
+        let victim_of = |thing: &str| {
+            format!(
+                "select pseudonym as id from parties where role = 'victim' and complaint_id = '{thing}' limit 1"
+            )
+        };
+        let party = one(&mut owner, victim_of(first)).await;
+        let new_party = one(&mut owner, victim_of(new)).await;
+        let no = json!({"purpose": "share_with_state", "granted": "no", "how": "verbal"});
+        let consent =
+            triage.caller.post(&at_case(&format!("/parties/{party}/consents")), no).await.expect(201);
+        let consent = id(&consent).to_owned();
         let coordinator = enlist(app, &mut owner, Role::PseaCoordinator, rights(Role::PseaCoordinator)).await;
+        let ask = json!({"purpose": "investigate", "reason": "To hear them."});
+        let reveal = colleague
+            .caller
+            .post(&at_case(&format!("/parties/{party}/reveal")), ask.clone())
+            .await
+            .expect(202);
+        let new_reveal = coordinator
+            .caller
+            .post(&format!("/v1/complaints/{new}/parties/{new_party}/reveal"), ask)
+            .await
+            .expect(202);
+
         let uploads = at_case("/evidence/uploads");
         let evidence = give(&coordinator.caller, &uploads, &photo(), "").await;
         let upload = location(&begin(&coordinator.caller, &uploads, 5, "").await);
@@ -282,9 +360,14 @@ impl<'a> Stage<'a> {
         }
         owner.batch_execute(&sql).await.unwrap();
 
+        // Somebody who does not see the case asks to glance at it.
+        let wish = json!({"case": case, "reason": "Nobody can be reached."});
+        spare.caller.post("/v1/break-glass", wish).await.expect(202);
+
         let mut first_answers = Vec::new();
         for (index, (relation, player)) in players.iter().enumerate() {
-            if ![Relation::FormerlyAssigned, Relation::Recused, Relation::Walled].contains(relation) {
+            use Relation as R;
+            if ![R::FormerlyAssigned, R::Recused, R::Walled, R::Named].contains(relation) {
                 continue;
             }
             for (path, thing, of) in [
@@ -301,6 +384,7 @@ impl<'a> Stage<'a> {
 
         let narrative = app.opened("submissions", "narrative", &first).await.unwrap().replace('\'', "''");
         let particulars = app.opened("submissions", "particulars", &first).await.unwrap().replace('\'', "''");
+        let admin = enlist(app, &mut owner, Role::Administrator, rights(Role::Administrator)).await.caller;
         let mut sql = String::new();
         for (relation, player) in &players {
             let me = player.id;
@@ -326,6 +410,14 @@ impl<'a> Stage<'a> {
                     wall(&at_case(""), player).await;
                     wall(&format!("/v1/complaints/{new}"), player).await;
                     sql += &works(player);
+                }
+                // Renamed to match: the account, and its sessions, lose sight at once.
+                Relation::Named => {
+                    let rename = admin.request(Method::PATCH, &format!("/v1/users/{me}"));
+                    let rename = rename
+                        .insert_header(("If-Match", "\"1\""))
+                        .set_json(json!({"name": "Nadège Exemple"}));
+                    admin.send(rename).await.expect(200);
                 }
                 Relation::Deactivated => {
                     write!(sql, "update users set deactivated_at = now(), deactivated_because = 'left' where id = '{me}';").unwrap();
@@ -353,7 +445,7 @@ impl<'a> Stage<'a> {
         // What is to be hidden.
         let matter = one(&mut owner, format!("select matter_id as id from cases where id = '{case}'")).await;
         assert_eq!(matter, first, "a matter has the id of its first complaint");
-        let mut targets = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+        let mut targets = [const { Vec::new() }; 8];
         let version = async |owner: &mut AsyncPgConnection, table: &str, id: &str| {
             rows(owner, &format!("select version from {table} where id = '{id}'")).await[0]["version"]
                 .as_i64()
@@ -390,14 +482,50 @@ impl<'a> Stage<'a> {
             ),
             (2, "deadlines", "the new complaint's deadline", Of::New, format!("complaint_id = '{new}'")),
             (3, "proposals", "the case's proposal", Of::Case, format!("case_id = '{case}'")),
+            (7, "glances", "the wish to glance", Of::Case, format!("case_id = '{case}'")),
             (3, "proposals", "the new complaint's proposal", Of::New, format!("complaint_id = '{new}'")),
+            (4, "legal_holds", "the case's hold", Of::Case, format!("case_id = '{case}'")),
+            (4, "legal_holds", "the new complaint's hold", Of::New, format!("complaint_id = '{new}'")),
+            (5, "erasures", "the case's erasure", Of::Case, format!("case_id = '{case}'")),
+            (5, "erasures", "the new complaint's erasure", Of::New, format!("complaint_id = '{new}'")),
         ] {
             let it =
                 one(&mut owner, format!("select id from {table} where {which} order by id limit 1")).await;
             let version = version(&mut owner, table, &it).await;
-            let list = if kind == 2 { "/v1/deadlines" } else { "/v1/proposals" };
+            let list = [
+                "",
+                "",
+                "/v1/deadlines",
+                "/v1/proposals",
+                "/v1/holds",
+                "/v1/erasures",
+                "/v1/reveals",
+                "/v1/break-glass",
+            ][kind];
             targets[kind].push(Target { name, of, id: it.clone(), version, marks: vec![it], list });
         }
+
+        for (name, of, reveal) in
+            [("the case's reveal", Of::Case, &reveal), ("the new complaint's reveal", Of::New, &new_reveal)]
+        {
+            let it = id(reveal).to_owned();
+            targets[6].push(Target {
+                name,
+                of,
+                id: it.clone(),
+                version: 1,
+                marks: vec![it],
+                list: "/v1/reveals",
+            });
+        }
+
+        let mut persons = Vec::new();
+        for which in [format!("matter_id = '{matter}'"), format!("complaint_id = '{new}'")] {
+            let found = rows(&mut owner, &format!("select id from parties where {which}")).await;
+            let ids: Vec<String> = found.iter().map(|row| format!("'{}'", id(row))).collect();
+            persons.push(format!("({})", ids.join(", ")));
+        }
+        let (of_case, of_new) = (&persons[0], &persons[1]);
 
         let mut hidden = Vec::new();
         let both = format!("('{first}', '{joined}')");
@@ -410,7 +538,11 @@ impl<'a> Stage<'a> {
             ("deadlines", Of::Case, format!("case_id = '{case}'")),
             ("deadline_pauses", Of::Case, format!("deadline_id = '{deadline}'")),
             ("proposals", Of::Case, format!("case_id = '{case}'")),
+            ("legal_holds", Of::Case, format!("case_id = '{case}'")),
+            ("erasures", Of::Case, format!("case_id = '{case}'")),
             ("walls", Of::Case, format!("matter_id = '{matter}'")),
+            ("wall_liftings", Of::Case, format!("matter_id = '{matter}'")),
+            ("glances", Of::Case, format!("matter_id = '{matter}'")),
             ("audit_entries", Of::Case, format!("object_id = '{case}'")),
             ("idempotency_keys", Of::Case, format!("matter_id = '{matter}'")),
             ("evidence", Of::Case, format!("case_id = '{case}'")),
@@ -419,6 +551,15 @@ impl<'a> Stage<'a> {
             ("evidence", Of::Joined, format!("complaint_id in {both}")),
             ("evidence_segments", Of::Joined, format!("evidence_id = '{reported}'")),
             ("custody_events", Of::Joined, format!("evidence_id = '{reported}'")),
+            ("parties", Of::Case, format!("id in {of_case}")),
+            ("party_identities", Of::Case, format!("party_id in {of_case}")),
+            ("party_marks", Of::Case, format!("party_id in {of_case}")),
+            ("consents", Of::Case, format!("party_id in {of_case}")),
+            ("reveals", Of::Case, format!("party_id in {of_case}")),
+            ("parties", Of::New, format!("id in {of_new}")),
+            ("party_identities", Of::New, format!("party_id in {of_new}")),
+            ("party_marks", Of::New, format!("party_id in {of_new}")),
+            ("reveals", Of::New, format!("party_id in {of_new}")),
             ("complaints", Of::Joined, format!("id in {both}")),
             ("submissions", Of::Joined, format!("complaint_id in {both}")),
             ("messages", Of::Joined, format!("complaint_id in {both}")),
@@ -428,6 +569,8 @@ impl<'a> Stage<'a> {
             ("messages", Of::New, format!("complaint_id = '{new}'")),
             ("deadlines", Of::New, format!("complaint_id = '{new}'")),
             ("proposals", Of::New, format!("complaint_id = '{new}'")),
+            ("legal_holds", Of::New, format!("complaint_id = '{new}'")),
+            ("erasures", Of::New, format!("complaint_id = '{new}'")),
             ("walls", Of::New, format!("matter_id = '{new}'")),
             ("audit_entries", Of::New, format!("object_id = '{new}'")),
             ("idempotency_keys", Of::New, format!("matter_id = '{new}'")),
@@ -460,6 +603,8 @@ impl<'a> Stage<'a> {
             tables,
             evidence,
             upload,
+            party,
+            consent,
             targets,
             rows: hidden,
             samples,
@@ -519,7 +664,17 @@ impl<'a> Stage<'a> {
             fields.insert("id".to_owned(), json!(Uuid::now_v7()));
         }
         if let Some(me) = me {
-            for name in ["author_id", "assigned_by", "proposed_by", "paused_by", "user_id"] {
+            for name in [
+                "author_id",
+                "assigned_by",
+                "proposed_by",
+                "paused_by",
+                "set_by",
+                "user_id",
+                "by_user",
+                "recorded_by",
+                "asked_by",
+            ] {
                 if fields.contains_key(name) {
                     fields.insert(name.to_owned(), json!(me));
                 }

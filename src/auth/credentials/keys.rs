@@ -82,6 +82,8 @@ pub enum Purpose {
     Cursor,
     /// The digest under which an idempotency key and its request are remembered.
     IdempotencyKey,
+    /// The mark of a challenge that asks for work.
+    Challenge,
 }
 
 /// Seals audit entries: what has no good seal was not written by this server, whoever may write to its database.
@@ -114,6 +116,7 @@ pub struct Keys {
     access_codes: hmac::Key,
     cursors: hmac::Key,
     idempotency: hmac::Key,
+    challenges: hmac::Key,
     entries: hmac::Key,
 }
 
@@ -154,6 +157,7 @@ impl Keys {
             access_codes: derive(&root, "temwen access code v1"),
             cursors: derive(&root, "temwen cursor v1"),
             idempotency: derive(&root, "temwen idempotency key v1"),
+            challenges: derive(&root, "temwen challenge v1"),
             entries: derive(&root, ENTRIES),
         })
     }
@@ -206,6 +210,7 @@ impl Keys {
             Purpose::AccessCode => &self.access_codes,
             Purpose::Cursor => &self.cursors,
             Purpose::IdempotencyKey => &self.idempotency,
+            Purpose::Challenge => &self.challenges,
         };
         let mut context = hmac::Context::with_key(key);
         for part in parts {

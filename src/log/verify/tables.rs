@@ -51,7 +51,7 @@ impl Key {
 }
 
 /// Every table whose rows are remembered.
-pub(super) const REMEMBERED: [(&str, Key); 20] = [
+pub(super) const REMEMBERED: &[(&str, Key)] = &[
     ("users", Key::Id("id")),
     ("sessions", Key::Id("id")),
     ("refresh_tokens", Key::Digest("digest")),
@@ -68,14 +68,26 @@ pub(super) const REMEMBERED: [(&str, Key); 20] = [
     ("notes", Key::Id("id")),
     ("messages", Key::Id("id")),
     ("proposals", Key::Id("id")),
+    ("redactions", Key::Id("id")),
+    ("parties", Key::Id("id")),
+    ("party_identities", Key::Id("id")),
+    ("consents", Key::Id("id")),
+    ("reveals", Key::Id("id")),
     ("data_keys", Key::Id("id")),
     ("evidence", Key::Id("id")),
     ("evidence_segments", Key::Id("id")),
     ("custody_events", Key::Id("id")),
+    ("legal_holds", Key::Id("id")),
+    ("erasures", Key::Id("id")),
+    ("units", Key::Id("id")),
+    ("personnel", Key::Id("id")),
+    ("roster_marks", Key::Id("id")),
+    ("wall_liftings", Key::Id("id")),
+    ("glances", Key::Id("id")),
 ];
 
 /// The triggers that keep what was written as it was.
-const GUARDS: [(&str, &str); 30] = [
+const GUARDS: &[(&str, &str)] = &[
     ("audit_entries", "audit_entries_stay"),
     ("audit_entries", "audit_entries_are_never_emptied"),
     ("submissions", "submissions_stay"),
@@ -85,10 +97,24 @@ const GUARDS: [(&str, &str); 30] = [
     ("cases", "cases_are_never_deleted"),
     ("cases", "cases_are_never_emptied"),
     ("walls", "walls_stay"),
+    ("cases", "cases_never_unowned"),
+    ("complaints", "complaints_never_unowned"),
+    ("roster_marks", "roster_marks_stay"),
     ("notes", "notes_stay"),
     ("messages", "messages_stay"),
+    ("parties", "parties_keep_who_they_are"),
+    ("parties", "parties_are_never_emptied"),
+    ("party_identities", "party_identities_stay"),
+    ("party_identities", "party_identities_are_never_emptied"),
+    ("consents", "consents_stay"),
+    ("consents", "consents_are_never_emptied"),
+    ("reveals", "reveals_keep_what_was_revealed"),
+    ("reveals", "reveals_are_never_emptied"),
     ("data_keys", "data_keys_stay"),
     ("data_keys", "data_keys_never_emptied"),
+    ("redactions", "redactions_stay"),
+    ("redactions", "redactions_are_never_emptied"),
+    ("data_keys", "data_keys_erased_by_two"),
     ("log_tiles", "log_tiles_grow"),
     ("log_tiles", "log_tiles_stay"),
     ("log_heads", "log_heads_signed_once"),

@@ -1,0 +1,266 @@
+//! P3: in an emergency, a case may be read by whoever does not see it: with a second officer, for four hours, and never what is walled.
+
+use chrono::TimeDelta;
+use diesel_async::SimpleAsyncConnection as _;
+use serde_json::{Value, json};
+use temwen::auth::Role;
+
+use crate::cast::{enlist, rights, rows};
+use crate::fixtures::{case_from, complaint, id};
+use crate::harness::{Caller, TestApp};
+
+fn wish(case: &str) -> Value {
+    json!({"case": case, "reason": "The victim is at the gate."})
+}
+
+async fn wished(who: &Caller<'_>, case: &str) -> String {
+    id(&who.post("/v1/break-glass", wish(case)).await.expect(202)).to_owned()
+}
+
+async fn decided(who: &Caller<'_>, wish: &str, approve: bool) -> crate::harness::Answer {
+    let body = json!({"approve": approve, "reason": "The duty officer says so."});
+    who.post_seen(&format!("/v1/break-glass/{wish}/decision"), 1, body).await
+}
+
+#[actix_web::test]
+async fn p3_a_glance_is_read_only_for_four_hours_with_a_second_officer() {
+    let app = TestApp::start().await;
+    let (triage, monitor, psea) = (
+        app.signed_in(Role::TriageOfficer).await,
+        app.signed_in(Role::OhchrMonitor).await,
+        app.signed_in(Role::PseaCoordinator).await,
+    );
+    let investigator = app.signed_in(Role::Investigator).await;
+    let case = case_from(&triage, complaint(), "minor_misconduct").await;
+    let (case, number) = (id(&case).to_owned(), case["number"].as_str().unwrap().to_owned());
+    let path = format!("/v1/cases/{case}");
+    investigator.get(&path).await.expect(404);
+    let it = wished(&investigator, &number).await;
+    investigator.get(&path).await.expect(404);
+
+    // Only those who see the case hear of the wish, and decide; never whoever asks.
+    let listed = monitor.get("/v1/break-glass?waiting=true").await.expect(200);
+    assert_eq!(listed["items"][0]["reason"], "The victim is at the gate.");
+    assert_eq!(listed["items"][0]["user_id"], json!(investigator.id));
+    assert_eq!(
+        psea.get("/v1/break-glass").await.expect(200)["items"],
+        json!([]),
+        "not a case of the PSEA lane"
+    );
+    decided(&psea, &it, true).await.expect(404);
+    decided(&investigator, &it, true).await.expect(404);
+    decided(&triage, &it, true).await.expect(403);
+    investigator.get("/v1/break-glass").await.expect(403);
+    let answer = decided(&monitor, &it, true).await.expect(200);
+    assert_eq!((&answer["approved"], &answer["version"]), (&json!(true), &json!(2)));
+    decided(&monitor, &it, true).await.expect(412);
+
+    // It reads, and changes nothing.
+    investigator.get(&path).await.expect(200);
+    investigator.get(&format!("{path}/timeline")).await.expect(200);
+    for (rest, body) in [
+        ("/notes", json!({"text": "Seen."})),
+        ("/recusals", json!({"reason": "I know them."})),
+        ("/parties", json!({"role": "witness"})),
+    ] {
+        investigator.post(&format!("{path}{rest}"), body).await.expect(404);
+    }
+    let step = json!({"step": "submit_report", "reason": "It is time."});
+    investigator.post_seen(&format!("{path}/transitions"), 1, step).await.expect(404);
+    // It ends by itself.
+    app.wait(TimeDelta::hours(4) - TimeDelta::seconds(1));
+    let investigator = app.sign_in(&investigator.email, crate::harness::PASSWORD).await;
+    investigator.get(&path).await.expect(200);
+    app.wait(TimeDelta::seconds(1));
+    investigator.get(&path).await.expect(404);
+    // Whoever checks the record hears of the wish, of the decision, and of every reading.
+    let auditor = app.signed_in(Role::Auditor).await;
+    for action in ["glance.asked", "glance.allowed", "case.read"] {
+        let heard = auditor.get(&format!("/v1/audit/entries?action={action}")).await.expect(200);
+        assert!(!heard["items"].as_array().unwrap().is_empty(), "{action}");
+    }
+    let stored = app.rows("select g::text as row from glances g").await;
+    assert!(!stored[0].to_string().contains("gate"), "{stored:?}");
+    app.sequence().await;
+}
+
+#[actix_web::test]
+async fn p3_a_wish_is_answered_the_same_whatever_there_is() {
+    let app = TestApp::start().await;
+    let triage = app.signed_in(Role::TriageOfficer).await;
+    let monitor = app.signed_in(Role::OhchrMonitor).await;
+    let (outsider, walled) =
+        (app.signed_in(Role::Investigator).await, app.signed_in(Role::Investigator).await);
+    let case = case_from(&triage, complaint(), "minor_misconduct").await;
+    let (case, number) = (id(&case).to_owned(), case["number"].as_str().unwrap().to_owned());
+    let wall = json!({"user_id": walled.id, "reason": "A relative."});
+    triage.post(&format!("/v1/cases/{case}/walls"), wall).await.expect(204);
+    let shape = |answer: &crate::harness::Answer| {
+        let mut headers: Vec<_> = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| !["x-request-id", "date"].contains(&name.as_str()))
+            .cloned()
+            .collect();
+        headers.sort();
+        (
+            answer.status,
+            answer.text.len(),
+            answer.body.as_object().unwrap().keys().cloned().collect::<Vec<_>>(),
+            headers,
+        )
+    };
+    let mut shapes = Vec::new();
+    for (who, case) in [
+        (&outsider, case.as_str()),
+        (&outsider, number.as_str()),
+        (&walled, case.as_str()),
+        (&walled, number.as_str()),
+        (&triage, case.as_str()),
+        (&outsider, "0199c0de-0000-7000-8000-00000000dead"),
+        (&outsider, "COA-2026-999999"),
+    ] {
+        shapes.push(shape(&who.post("/v1/break-glass", wish(case)).await));
+    }
+    assert_eq!(shapes[0].0, 202);
+    assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{shapes:?}");
+    // For whoever is walled it silently never comes through: nobody is even asked.
+    let listed = monitor.get("/v1/break-glass").await.expect(200);
+    let asked: Vec<&Value> =
+        listed["items"].as_array().unwrap().iter().map(|each| &each["user_id"]).collect();
+    assert_eq!(asked.len(), 3, "{listed}");
+    assert!(!asked.contains(&&json!(walled.id)));
+    let never = app.rows(&format!("select id from glances where user_id = '{}'", walled.id.unwrap())).await;
+    decided(&monitor, id(&never[0]), true).await.expect(404);
+    // And whoever is walled after it was allowed sees nothing any more.
+    let it = wished(&outsider, &case).await;
+    decided(&monitor, &it, true).await.expect(200);
+    outsider.get(&format!("/v1/cases/{case}")).await.expect(200);
+    let wall = json!({"user_id": outsider.id, "reason": "A relative too."});
+    triage.post(&format!("/v1/cases/{case}/walls"), wall).await.expect(204);
+    outsider.get(&format!("/v1/cases/{case}")).await.expect(404);
+
+    for (body, pointer) in [
+        (json!({"case": "", "reason": "There is one."}), "/case"),
+        (json!({"case": "x".repeat(100_000), "reason": "There is one."}), "/case"),
+        (json!({"case": "COA-2026-1' or true", "reason": "There is one."}), "/case"),
+        (json!({"case": case, "reason": ""}), "/reason"),
+    ] {
+        let answer = outsider.post("/v1/break-glass", body).await;
+        assert_eq!((answer.status, answer.faults()), (422, vec![pointer]));
+    }
+    app.signed_in(Role::Commander).await.post("/v1/break-glass", wish(&case)).await.expect(403);
+    app.anyone().post("/v1/break-glass", wish(&case)).await.expect(401);
+}
+
+#[actix_web::test]
+async fn p3_a_wish_is_decided_once_by_somebody_who_sees_the_case_and_within_a_day() {
+    let app = TestApp::start().await;
+    let triage = app.signed_in(Role::TriageOfficer).await;
+    let (monitor, psea) =
+        (app.signed_in(Role::OhchrMonitor).await, app.signed_in(Role::PseaCoordinator).await);
+    let investigator = app.signed_in(Role::Investigator).await;
+    let case = case_from(&triage, complaint(), "minor_misconduct").await;
+    let case = id(&case).to_owned();
+    // Refused: nothing is opened.
+    let it = wished(&investigator, &case).await;
+    decided(&monitor, &it, false).await.expect(200);
+    investigator.get(&format!("/v1/cases/{case}")).await.expect(404);
+    let again = monitor
+        .post_seen(
+            &format!("/v1/break-glass/{it}/decision"),
+            2,
+            json!({"approve": true, "reason": "After all."}),
+        )
+        .await;
+    assert_eq!(again.status, 409);
+    // Whoever sees the case by a glance lets nobody else in, and nobody themself.
+    let own = wished(&psea, &case).await;
+    decided(&monitor, &own, true).await.expect(200);
+    psea.get(&format!("/v1/cases/{case}")).await.expect(200);
+    let other = wished(&investigator, &case).await;
+    decided(&psea, &other, true).await.expect(403);
+    let mine = wished(&monitor, &case).await;
+    decided(&monitor, &mine, true).await.expect(403);
+    // Too late.
+    app.wait(TimeDelta::hours(25));
+    let monitor = app.sign_in(&monitor.email, crate::harness::PASSWORD).await;
+    decided(&monitor, &other, true).await.expect(409);
+    decided(&monitor, &other, false).await.expect(200);
+}
+
+#[actix_web::test]
+async fn p3_the_database_lets_a_glance_read_and_nothing_else() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let triage = app.signed_in(Role::TriageOfficer).await;
+    let monitor = app.signed_in(Role::OhchrMonitor).await;
+    let player = enlist(&app, &mut owner, Role::Investigator, rights(Role::Investigator)).await;
+    let case = case_from(&triage, complaint(), "minor_misconduct").await;
+    let case = id(&case).to_owned();
+    let it = wished(&player.caller, &case).await;
+    decided(&monitor, &it, true).await.expect(200);
+    let mut server = app.connect.open().await.unwrap();
+    let scope = app.temwen.db.scope(&player.by());
+    let act = format!(
+        "select act('user', '{0}', '{0}', '{1}', 1, '{2}', '{{}}', '', null, '{3}') as alive",
+        player.id,
+        player.officer.session,
+        scope.words(),
+        app.temwen.clock.now()
+    );
+    let matter = app.rows(&format!("select matter_id as id from cases where id = '{case}'")).await;
+    let matter = id(&matter[0]).to_owned();
+    let me = player.id;
+    for (change, allowed) in [
+        (format!("select 1 / count(*)::int from cases where id = '{case}'"), true),
+        (
+            format!(
+                "with c as (update cases set priority = 'low' where id = '{case}' returning 1) select 1 / count(*)::int from c"
+            ),
+            false,
+        ),
+        (
+            format!(
+                "with c as (update complaints set priority = 'low' where case_id = '{case}' returning 1) select 1 / count(*)::int from c"
+            ),
+            false,
+        ),
+        (
+            format!(
+                "with c as (update deadlines set escalation = 7 where case_id = '{case}' returning 1) select 1 / count(*)::int from c"
+            ),
+            false,
+        ),
+        (
+            format!(
+                "insert into notes (id, case_id, author_id, text_sealed, written_at) values (gen_random_uuid(), '{case}', '{me}', 'x', now())"
+            ),
+            false,
+        ),
+        (
+            format!(
+                "insert into case_duties (case_id, user_id, duty, since) values ('{case}', '{me}', 'review', now())"
+            ),
+            false,
+        ),
+        (
+            format!(
+                "insert into assignments (id, case_id, matter_id, user_id, role, assigned_by, assigned_at) values (gen_random_uuid(), '{case}', '{matter}', '{me}', 'investigator', '{me}', now())"
+            ),
+            false,
+        ),
+        (
+            format!(
+                "insert into walls (user_id, matter_id, kind, reason_sealed, put_up_by, put_up_at) values ('{me}', '{matter}', 'wall', 'x', '{me}', now())"
+            ),
+            false,
+        ),
+    ] {
+        server.batch_execute("begin").await.unwrap();
+        assert_eq!(rows(&mut server, &act).await[0]["alive"], true);
+        let done = server.batch_execute(&change).await;
+        assert_eq!(done.is_ok(), allowed, "{change}: {done:?}");
+        server.batch_execute("rollback").await.unwrap();
+    }
+}
