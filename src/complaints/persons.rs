@@ -11,6 +11,7 @@ use crate::db::{Caller, Tx};
 use crate::error::{Error, Kind, Result};
 use crate::parties::identity::{Contact, Identity, SafeContact};
 use crate::parties::{self, Belongs, NewConsent, NewParty, PartyRole, Prepared};
+use crate::personnel;
 use crate::temwen::Temwen;
 use crate::values::{ComplaintId, PartyId};
 use crate::vault::DataKey;
@@ -134,6 +135,7 @@ pub async fn take_over(temwen: &Temwen) -> Result<usize> {
             let prepared = parties::prepare(&persons, belongs, &key, &temwen.register, None, at)?;
             tx.ask(async |conn| parties::insert(conn, &prepared).await).await?;
             parties::follow_matter(tx, *id, complaint.matter_id).await?;
+            personnel::match_parties(tx, complaint.matter_id).await?;
             let count = i64::try_from(persons.len()).unwrap_or(i64::MAX);
             tx.record(Event::complaint(What::PartyAdded, *id, complaint.matter_id).with("count", count));
             done += 1;
