@@ -72,6 +72,15 @@ pub struct Database {
     /// the environment, by whatever keeps the secrets of this machine. Default: files in the key directory, made if missing
     #[arg(long, env = "TEMWEN_MASTER_KEYS", value_name = "KEYS", hide_env_values = true)]
     pub master_keys: Option<SecretString>,
+    /// Where the bytes of evidence are kept, sealed: `file:///directory`, or `s3://bucket/path`, whose address and credentials
+    /// come from the environment (AWS_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY). Default: evidence in
+    /// the data directory
+    #[arg(long, env = "TEMWEN_EVIDENCE_STORE", value_name = "URL")]
+    pub evidence_store: Option<String>,
+    /// The most bytes that a file of evidence may have, 1 to 2147483648. Default: 2147483648 (2 GiB)
+    #[arg(long, env = "TEMWEN_EVIDENCE_LIMIT", value_name = "BYTES", default_value = "2147483648", hide_default_value = true,
+        value_parser = clap::value_parser!(u64).range(1..=2_147_483_648))]
+    pub evidence_limit: u64,
     /// What the audit log is called, for ever: best the address it is read at, without a scheme, such as
     /// register.example/v1/log. Default: a name that is nobody else's, made with the log's first key
     #[arg(long, env = "TEMWEN_LOG_ORIGIN", value_name = "NAME")]

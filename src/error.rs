@@ -42,6 +42,16 @@ pub enum Kind {
     KeyReused,
     /// Send less.
     TooLarge,
+    /// Begin again: what was begun is over.
+    Expired,
+    /// Send it again: it arrived as something else.
+    ChecksumMismatch,
+    /// Ask for bytes that are there.
+    RangeNotSatisfiable,
+    /// Speak the version of the upload protocol that we speak.
+    TusVersion,
+    /// Go on later: there is no room just now.
+    NoRoom,
     /// Send JSON.
     UnsupportedMedia,
     /// Try again after the time named.
@@ -143,6 +153,13 @@ impl Error {
     /// Our fault; `cause` is for the log only.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Kind::Internal, "something went wrong on our side").because(cause)
+    }
+
+    /// The same error, worth another attempt after `seconds`.
+    #[must_use]
+    pub fn after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 
     /// The same error, with a cause for the log only.

@@ -18,6 +18,7 @@ pub mod db;
 pub mod deadlines;
 pub mod demo;
 pub mod error;
+pub mod evidence;
 pub mod http;
 pub mod import;
 pub mod log;

@@ -11,6 +11,7 @@ use crate::auth::credentials::slowdown::Slowdown;
 use crate::auth::credentials::tokens::Tokens;
 use crate::coa::{Policy, Texts};
 use crate::db::Db;
+use crate::evidence::blobs::Blobs;
 use crate::tlog::TrustPolicy;
 use crate::vault::DataKey;
 
@@ -37,6 +38,8 @@ pub struct Shared {
     pub keys: Keys,
     /// The register's own data key: seals what belongs to no matter, and marks what is compared across matters.
     pub register: DataKey,
+    /// Where the bytes of evidence are kept.
+    pub evidence: Blobs,
     /// The mission's policy in force.
     pub policy: Policy,
     /// What is said to complainants, in their languages.

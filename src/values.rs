@@ -148,6 +148,10 @@ typed_id! {
     ConsentId,
     /// Somebody being told, or asking to be told, who a person is.
     RevealId,
+    /// A file that was given as evidence.
+    EvidenceId,
+    /// One event in a file's chain of custody.
+    CustodyEventId,
 }
 
 /// One fault, and where in the body it is (an RFC 6901 pointer).

@@ -133,7 +133,7 @@ impl Server {
         loop {
             let mut line = String::new();
             if out.read_line(&mut line).unwrap() == 0 {
-                let _ = child.kill();
+                let _ = (child.kill(), child.wait());
                 panic!("it did not listen: {before}{}", log.join().unwrap());
             }
             if let Some(address) = line.trim().strip_prefix("Temwen listens on http://") {
@@ -236,6 +236,7 @@ fn text(value: &Value, field: &str) -> String {
 }
 
 /// Everybody says what they have to say.
+#[expect(clippy::too_many_lines, reason = "a story with everything in it that somebody can say")]
 fn story(server: &Server, planted: &mut Planted) {
     let ip = "198.51.100.77";
     planted.known("an address in X-Forwarded-For", ip);
@@ -392,18 +393,27 @@ fn planted_tokens(tokens: &Value) -> (String, String) {
     (text(tokens, "access_token"), text(tokens, "refresh_token"))
 }
 
-/// A party with a name, where there are parties to add.
+/// A party with a name is added, and everybody in the case is asked who they are.
 fn parties(triage: &Somebody<'_>, planted: &mut Planted, case: &str) {
-    let (name, phone, reason) =
-        (planted.word("name of a party"), "+50937225588", planted.word("reason of a reveal"));
+    let (phone, number) = ("+50937225588", "GT-112233445");
     planted.known("a party's phone number", phone);
-    let party = json!({ "role": "witness", "name": name, "contact": { "phone": phone } });
-    let (status, added) = triage.ask("POST", &format!("/v1/cases/{case}/parties"), "", &party);
+    planted.known("a party's service number", number);
+    let identity = json!({
+        "name": planted.word("name of a party"), "service_number": number, "unit": planted.word("unit of a party"),
+        "rank": planted.word("rank of a party"), "description": planted.word("description of a party"),
+        "contact": { "phone": phone, "address": planted.word("address of a party"),
+            "safe_contact": { "times": planted.word("safe times of a party"), "code_word": planted.word("code word"),
+                "who_may_answer": planted.word("who may answer") } },
+    });
+    let path = format!("/v1/cases/{case}/parties");
+    let (status, added) = triage.ask("POST", &path, "", &json!({ "role": "witness", "identity": identity }));
     println!("adding a party answered {status}");
-    if let Some(id) = added.get("id").and_then(Value::as_str) {
-        let reveal = json!({ "purpose": "investigation", "reason": reason });
-        let (status, _) = triage.ask("POST", &format!("/v1/cases/{case}/parties/{id}/reveal"), "", &reveal);
-        println!("revealing it answered {status}");
+    assert!([201, 404].contains(&status), "adding a party: {status} {added}");
+    let (_, there) = triage.ask("GET", &path, "", &Value::Null);
+    for party in there.get("items").and_then(Value::as_array).into_iter().flatten() {
+        let reveal = json!({ "purpose": "investigate", "reason": planted.word("reason of a reveal") });
+        let (status, _) = triage.ask("POST", &format!("{path}/{}/reveal", text(party, "id")), "", &reveal);
+        println!("asking who a {} is answered {status}", text(party, "role"));
     }
 }
 

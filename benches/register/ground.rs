@@ -125,6 +125,9 @@ fn database(folder: &std::path::Path) -> Database {
         postgres_bin_dir: None,
         key_dir: None,
         policy: None,
+        master_keys: None,
+        evidence_store: None,
+        evidence_limit: 2 * 1024 * 1024 * 1024,
     }
 }
 

@@ -85,6 +85,19 @@ pub async fn once(address: SocketAddr, request: &[u8]) -> std::io::Result<(u16, 
     Ok((status, serde_json::from_slice(&connection.buffer[body..]).unwrap_or(Value::Null)))
 }
 
+/// Asks one question after the other on one connection; how many milliseconds each took.
+pub async fn times(address: SocketAddr, requests: &[Vec<u8>], expected: u16) -> Vec<f64> {
+    let mut connection = Connection::open(address).await.unwrap();
+    let mut taken = Vec::with_capacity(requests.len());
+    for request in requests {
+        let sent = Instant::now();
+        let (status, body) = connection.ask(request).await.unwrap();
+        taken.push(sent.elapsed().as_secs_f64() * 1000.0);
+        assert_eq!(status, expected, "{}", String::from_utf8_lossy(&connection.buffer[body..]));
+    }
+    taken
+}
+
 /// Lets `clients` ask for as long as `time`; every answer must have the status `expected`.
 pub async fn run(
     address: SocketAddr,

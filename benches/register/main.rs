@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench --bench register                 everything, about twelve minutes
 //! cargo bench --bench register -- --quick      one short round each and no million, about two minutes
-//! cargo bench --bench register -- --only bc    some of: s start-up, n sizes, a b c d, l the log
+//! cargo bench --bench register -- --only bc    some of: s start-up, n sizes, a b c d, h what is hidden, l the log, w words
 //! ```
 //!
 //! It starts a private Postgres with default durability below the folder for temporary files (`TMPDIR`; it should lie on a
@@ -25,8 +25,10 @@
 
 mod bare;
 mod ground;
+mod hidden;
 mod load;
 mod log;
+mod search;
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -51,6 +53,8 @@ struct Settings {
     quick: bool,
     only: Option<String>,
     cases: u64,
+    /// The number, if somebody gave one.
+    given: Option<u64>,
     clients: Vec<usize>,
     /// The program to measure: the one just built, or another.
     server: String,
@@ -59,7 +63,8 @@ struct Settings {
 impl Settings {
     fn read() -> Option<Self> {
         let server = env!("CARGO_BIN_EXE_temwen").to_owned();
-        let mut read = Self { quick: false, only: None, cases: CASES, clients: CLIENTS.to_vec(), server };
+        let mut read =
+            Self { quick: false, only: None, cases: CASES, given: None, clients: CLIENTS.to_vec(), server };
         let mut arguments = std::env::args().skip(1);
         let mut bench = false;
         while let Some(argument) = arguments.next() {
@@ -69,7 +74,10 @@ impl Settings {
                 "--only" => read.only = arguments.next(),
                 "--clients" => read.clients = vec![arguments.next()?.parse().ok()?],
                 "--server" => read.server = arguments.next()?,
-                "--cases" => read.cases = arguments.next()?.parse().ok()?,
+                "--cases" => {
+                    read.cases = arguments.next()?.parse().ok()?;
+                    read.given = Some(read.cases);
+                }
                 _ => return None,
             }
         }
@@ -88,7 +96,7 @@ impl Settings {
 fn main() {
     let Some(settings) = Settings::read() else {
         println!(
-            "cargo bench --bench register -- [--quick] [--only snabcdl] [--cases NUMBER] [--clients NUMBER] [--server PROGRAM]"
+            "cargo bench --bench register -- [--quick] [--only snabcdhlw] [--cases NUMBER] [--clients NUMBER] [--server PROGRAM]"
         );
         return;
     };
@@ -106,6 +114,10 @@ async fn measure(settings: &Settings) {
     if settings.only.as_deref() == Some("l") {
         let results = json!({ "log": log::measure(settings).await });
         keep(&results);
+        return;
+    }
+    if settings.only.as_deref() == Some("w") {
+        keep(&json!({ "search": search::measure(settings, settings.given).await }));
         return;
     }
     let ground = Ground::lay().await;
@@ -144,6 +156,9 @@ async fn measure(settings: &Settings) {
             }
         }
     }
+    if settings.wants('h') {
+        results["hidden"] = hidden::measure(settings, &server).await;
+    }
     let busy = server.memory();
     drop(server);
     if settings.wants('n') && !settings.quick {
@@ -174,6 +189,9 @@ async fn measure(settings: &Settings) {
     ground.clear().await;
     if settings.wants('l') {
         results["log"] = log::measure(settings).await;
+    }
+    if settings.wants('w') {
+        results["search"] = search::measure(settings, None).await;
     }
     keep(&results);
     println!("all of it took {:.0} s", begun.elapsed().as_secs_f64());

@@ -213,5 +213,35 @@ text_enum! {
         ConsentWithdrawn = "consent.withdrawn",
         /// Somebody read what a person agreed to.
         ConsentsRead = "consents.read",
+        /// Somebody began to give a file.
+        EvidenceBegun = "evidence.begun",
+        /// Bytes of a file arrived.
+        EvidenceArrived = "evidence.arrived",
+        /// A file arrived whole.
+        EvidenceReceived = "evidence.received",
+        /// A file that arrived was not the one that was announced, and was not kept.
+        EvidenceRefused = "evidence.refused",
+        /// Whoever began to give a file gave it up.
+        EvidenceGivenUp = "evidence.given_up",
+        /// A file did not arrive whole in its time.
+        EvidenceExpired = "evidence.expired",
+        /// Somebody read which files there are, or what is known of one.
+        EvidenceRead = "evidence.read",
+        /// A file's content, or a part of it, was handed out.
+        EvidenceDownloaded = "evidence.downloaded",
+        /// A copy of a file without its metadata was made.
+        EvidenceDerived = "evidence.derived",
+        /// A file was read again, and is what it was.
+        EvidenceVerified = "evidence.verified",
+        /// A file is not what it was.
+        EvidenceDamaged = "evidence.damaged",
+        /// Bytes that are not to be kept were removed from the store.
+        EvidenceCleared = "evidence.cleared",
+        /// The files of a matter are to be erased.
+        EvidenceForgotten = "evidence.forgotten",
+        /// Somebody read a file's chain of custody.
+        CustodyRead = "custody.read",
+        /// Somebody told of an event in a file's chain of custody.
+        CustodyRecorded = "custody.recorded",
     }
 }

@@ -95,6 +95,18 @@ pub enum Action {
     DecideGlance,
     /// Act as a part of the system: imports, background steps.
     RunTheRegister,
+    /// Give a file as the reporter of a complaint.
+    GiveEvidence,
+    /// See files, their content and their chain of custody.
+    ReadEvidence {
+        /// Whether the matter concerns sexual exploitation or abuse, or a child.
+        psea: bool,
+    },
+    /// Add files and events to their chain of custody.
+    KeepEvidence {
+        /// Whether the matter concerns sexual exploitation or abuse, or a child.
+        psea: bool,
+    },
 }
 
 /// Who may propose to erase a matter; asked again of the first person when the second signs.
@@ -105,7 +117,7 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
     use Action as A;
     let roles = match actor {
         Actor::Officer(officer) => officer.roles,
-        Actor::Reporter(_) => return action == A::WriteToReporter,
+        Actor::Reporter(_) => return matches!(action, A::WriteToReporter | A::GiveEvidence),
         Actor::Public => return action == A::SubmitComplaint,
         Actor::System(_) => {
             return matches!(action, A::RunTheRegister | A::SubmitComplaint | A::SubmitForSomebody);
@@ -221,7 +233,12 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
             roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator, VictimSupport])
         }
         A::ReadReveals => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
-        A::RunTheRegister => false,
+        A::RunTheRegister | A::GiveEvidence => false,
+        A::ReadEvidence { psea } => roles.has(LegalLiaison) || allows(actor, A::KeepEvidence { psea }),
+        A::KeepEvidence { psea: true } => roles.any(&[PseaCoordinator, OhchrMonitor, Investigator]),
+        A::KeepEvidence { psea: false } => {
+            roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor, Investigator])
+        }
     }
 }
 

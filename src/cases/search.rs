@@ -59,3 +59,19 @@ pub(super) async fn add_note(tx: &mut Tx, register: &DataKey, id: CaseId, text: 
 pub(super) async fn join(tx: &mut Tx, complaint: ComplaintId, is_new: bool) -> Result<()> {
     tx.ask(async |conn| words::join(conn, complaint, is_new).await).await
 }
+
+/// A case is found by the names and numbers of those who were added to it, for whoever may look through names.
+pub async fn add_names<'a>(
+    tx: &mut Tx,
+    register: &DataKey,
+    id: CaseId,
+    of: Field,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<()> {
+    let mut tokens = Tokens::new(register);
+    for name in names {
+        tokens.name(of, name);
+    }
+    let tokens = tokens.into_vec();
+    tx.ask(async |conn| words::add(conn, Object::Case(id), &tokens, false).await).await
+}

@@ -21,6 +21,7 @@ use crate::config::Database;
 use crate::db::embedded::{Failure, Options, PrivatePostgres, create_data_dir, lock_for_serving};
 use crate::db::migrate::{self, Difference};
 use crate::db::{Connect, Db, Server, clear_text, data_keys, prepare};
+use crate::evidence::blobs::Blobs;
 use crate::log::witnesses;
 use crate::temwen::{Clock, Front, Shared};
 use crate::tlog::TrustPolicy;
@@ -201,6 +202,7 @@ pub fn given(database: &Database) -> Result<Option<Connect>, Failed> {
 struct Read {
     keys: Keys,
     vault: Vault,
+    evidence: Blobs,
     policy: Policy,
     texts: Texts,
     front: Front,
@@ -231,6 +233,7 @@ impl Read {
             flood: Flood::new(self.front.work_above, self.front.work_bits),
             keys: self.keys,
             register,
+            evidence: self.evidence,
             policy: self.policy,
             texts: self.texts,
             clock,
@@ -260,7 +263,13 @@ fn read(database: &Database, front: Front, witnesses_file: Option<&Path>) -> Res
         }
     }
     let vault = vault::open(database)?;
-    Ok(Read { keys, vault, policy, texts, front, witnesses })
+    let store = database.evidence_store.as_deref().filter(|url| !url.is_empty());
+    let evidence = Blobs::open(store, &database.data_dir, database.evidence_limit).map_err(|flaw| {
+        Failed::new(format!(
+            "the store of evidence (--evidence-store, TEMWEN_EVIDENCE_STORE) cannot be used: {flaw}"
+        ))
+    })?;
+    Ok(Read { keys, vault, evidence, policy, texts, front, witnesses })
 }
 
 /// What flaws of that file are told under.

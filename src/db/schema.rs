@@ -171,6 +171,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    custody_events (id) {
+        id -> Uuid,
+        evidence_id -> Uuid,
+        kind -> Text,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        happened_at -> Timestamptz,
+        recorded_at -> Timestamptz,
+        place -> Nullable<Bytea>,
+        note -> Nullable<Bytea>,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
     data_keys (id) {
         id -> Uuid,
         matter_id -> Nullable<Uuid>,
@@ -237,6 +252,40 @@ diesel::table! {
         approved -> Nullable<Bool>,
         decision_reason -> Nullable<Bytea>,
         version -> Int4,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    evidence (id) {
+        id -> Uuid,
+        case_id -> Nullable<Uuid>,
+        complaint_id -> Nullable<Uuid>,
+        stage -> Text,
+        uploaded_by -> Nullable<Uuid>,
+        key -> Bytea,
+        given -> Bytea,
+        known -> Nullable<Bytea>,
+        size -> Int8,
+        arrived -> Int8,
+        supersedes -> Nullable<Uuid>,
+        derived_from -> Nullable<Uuid>,
+        begun_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        received_at -> Nullable<Timestamptz>,
+        checked_at -> Nullable<Timestamptz>,
+        damaged_at -> Nullable<Timestamptz>,
+        cleared_at -> Nullable<Timestamptz>,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
+    evidence_segments (id) {
+        id -> Uuid,
+        evidence_id -> Uuid,
+        start -> Int8,
+        length -> Int8,
         salt -> Uuid,
     }
 }
@@ -614,12 +663,18 @@ diesel::joinable!(complaint_words -> complaints (complaint_id));
 diesel::joinable!(complaints -> cases (case_id));
 diesel::joinable!(consents -> parties (party_id));
 diesel::joinable!(consents -> users (recorded_by));
+diesel::joinable!(custody_events -> evidence (evidence_id));
+diesel::joinable!(custody_events -> users (actor_id));
 diesel::joinable!(data_keys -> master_keys (master));
 diesel::joinable!(deadline_pauses -> deadlines (deadline_id));
 diesel::joinable!(deadlines -> cases (case_id));
 diesel::joinable!(deadlines -> complaints (complaint_id));
 diesel::joinable!(erasures -> cases (case_id));
 diesel::joinable!(erasures -> complaints (complaint_id));
+diesel::joinable!(evidence -> cases (case_id));
+diesel::joinable!(evidence -> complaints (complaint_id));
+diesel::joinable!(evidence -> users (uploaded_by));
+diesel::joinable!(evidence_segments -> evidence (evidence_id));
 diesel::joinable!(glances -> cases (case_id));
 diesel::joinable!(legal_holds -> cases (case_id));
 diesel::joinable!(legal_holds -> complaints (complaint_id));
@@ -658,10 +713,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     complaint_words,
     complaints,
     consents,
+    custody_events,
     data_keys,
     deadline_pauses,
     deadlines,
     erasures,
+    evidence,
+    evidence_segments,
     glances,
     idempotency_keys,
     legal_holds,

@@ -19,7 +19,7 @@ use crate::temwen::Temwen;
 use crate::values::{ComplaintId, Fault, SessionId, UserId};
 
 /// A header that stands once, as text.
-pub(super) fn single(request: &HttpRequest, name: &HeaderName) -> Result<Option<String>> {
+pub(crate) fn single(request: &HttpRequest, name: &HeaderName) -> Result<Option<String>> {
     let mut all = request.headers().get_all(name);
     match (all.next(), all.next()) {
         (None, _) => Ok(None),

@@ -20,6 +20,8 @@ impl Addresses {
                 (item.put.is_some(), "PUT"),
                 (item.patch.is_some(), "PATCH"),
                 (item.delete.is_some(), "DELETE"),
+                (item.head.is_some(), "HEAD"),
+                (item.options.is_some(), "OPTIONS"),
             ];
             let methods = methods.into_iter().filter(|(has, _)| *has).map(|(_, method)| method).collect();
             (ResourceDef::new(path.as_str()), methods)

@@ -26,7 +26,7 @@ use utoipa_actix_web::{AppExt as _, scope};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::temwen::Temwen;
-use crate::{cases, coa, complaints, deadlines, log, parties, personnel, retention, users};
+use crate::{cases, coa, complaints, deadlines, evidence, log, parties, personnel, retention, users};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -44,6 +44,7 @@ use crate::{cases, coa, complaints, deadlines, log, parties, personnel, retentio
         (name = "cases", description = "Working on a case, from triage on."),
         (name = "complaints", description = "Handing in a complaint, and officers reading and acknowledging it."),
         (name = "deadlines", description = "Clocks across matters."),
+        (name = "evidence", description = "Files and their chain of custody."),
         (name = "log", description = "The transparency log: anybody can check that nothing was changed or removed."),
         (name = "parties", description = "Who has a part in a matter, by pseudonym; what they agreed to; and being told who they are."),
         (name = "personnel", description = "Who serves where: persons, units and the chain of command."),
@@ -127,6 +128,7 @@ where
                 .configure(complaints::http::routes)
                 .configure(cases::http::routes)
                 .configure(parties::http::routes)
+                .configure(evidence::http::routes)
                 .configure(deadlines::http::routes)
                 .configure(retention::http::routes)
                 .configure(users::http::routes)

@@ -54,7 +54,7 @@ pub struct Row {
 }
 
 /// Every kind, in the order of the documentation.
-pub const KINDS: [Kind; 19] = [
+pub const KINDS: [Kind; 24] = [
     Kind::Malformed,
     Kind::Unauthenticated,
     Kind::Forbidden,
@@ -66,6 +66,11 @@ pub const KINDS: [Kind; 19] = [
     Kind::StillRunning,
     Kind::Stale,
     Kind::TooLarge,
+    Kind::Expired,
+    Kind::ChecksumMismatch,
+    Kind::RangeNotSatisfiable,
+    Kind::TusVersion,
+    Kind::NoRoom,
     Kind::UnsupportedMedia,
     Kind::Invalid,
     Kind::KeyReused,
@@ -77,6 +82,7 @@ pub const KINDS: [Kind; 19] = [
 ];
 
 /// The registry: one row per kind.
+#[expect(clippy::too_many_lines, reason = "one row per kind")]
 pub fn row(kind: Kind) -> Row {
     let of = |status, slug, title, advice| Row { status, slug, title, advice };
     match kind {
@@ -135,6 +141,37 @@ pub fn row(kind: Kind) -> Row {
             "Too large",
             "Send less; long texts can be continued in a message.",
         ),
+        Kind::Expired => of(
+            StatusCode::GONE,
+            "expired",
+            "Over",
+            "Begin a new upload: this one was not finished in time, was given up, or was refused.",
+        ),
+        Kind::ChecksumMismatch => of(
+            // The tus protocol's own status.
+            StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST),
+            "checksum-mismatch",
+            "Arrived as something else",
+            "Nothing of this request was kept: send the same bytes again.",
+        ),
+        Kind::RangeNotSatisfiable => of(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "range-not-satisfiable",
+            "There are no such bytes",
+            "Ask for one range within the size that `Content-Range` names.",
+        ),
+        Kind::TusVersion => of(
+            StatusCode::PRECONDITION_FAILED,
+            "tus-version",
+            "Another version of the upload protocol",
+            "Send `Tus-Resumable: 1.0.0`.",
+        ),
+        Kind::NoRoom => of(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "no-room",
+            "No room just now",
+            "What arrived before is kept: ask for the offset after `Retry-After` seconds and go on from there.",
+        ),
         Kind::Erased => of(
             StatusCode::GONE,
             "erased",
@@ -144,8 +181,8 @@ pub fn row(kind: Kind) -> Row {
         Kind::UnsupportedMedia => of(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media",
-            "Not JSON",
-            "Send `Content-Type: application/json`.",
+            "Another media type is needed",
+            "Send `Content-Type: application/json`, or what `detail` names.",
         ),
         Kind::Invalid => of(
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -34,7 +34,7 @@ use crate::values::{CaseId, ComplaintId, MatterId, PartyId, UserId, text_enum};
 use crate::vault::DataKey;
 
 pub(crate) use self::seal::{Belongs, NewConsent, NewParty, Prepared, known_as, prepare};
-pub(crate) use self::store::{contact_rules, follow_matter, insert, of_complaint, pseudonyms};
+pub(crate) use self::store::{contact_rules, follow_matter, forget, insert, of_complaint, pseudonyms};
 
 text_enum! {
     /// The part that a person has in a matter.

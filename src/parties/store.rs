@@ -236,6 +236,18 @@ pub(crate) async fn of_complaint(
         .await
 }
 
+struct Forget;
+impl Text for Forget {
+    const GIVEN: &'static str = "matter";
+    const SQL: &'static str = " select forget_marks(matter) from given";
+    type Row = sql::BigInt;
+}
+
+/// Forgets what the persons of a matter are known again by, once its data keys are destroyed; how many marks.
+pub(crate) async fn forget(mut conn: &AsyncPgConnection, matter: MatterId) -> QueryResult<i64> {
+    Fixed::with(Forget, (matter.into_sql::<sql::Uuid>(),)).get_result(&mut conn).await
+}
+
 /// By which pseudonyms these persons are called; those whom whoever acts may know of.
 pub(crate) async fn pseudonyms(
     mut conn: &AsyncPgConnection,

@@ -14,9 +14,11 @@ use crate::auth::policy::{self, Action};
 use crate::coa::Policy;
 use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
+use crate::parties;
 use crate::users::{find_active, seen_is_current};
 use crate::values::{CaseId, ComplaintId, ErasureId, MatterId, Reason, UserId};
 use crate::vault::Place;
+use crate::words;
 
 /// An erasure that waits for its second person, or did.
 #[derive(Debug, Clone)]
@@ -247,7 +249,9 @@ async fn forget_everything(tx: &mut Tx, matter: MatterId) -> Result<usize> {
     // Whoever is writing to the matter at this moment is waited for, so that nothing comes after.
     store::lock_complaints(tx, matter).await?;
     let keys = store::destroy_keys(tx, matter).await?;
+    tx.ask(async |conn| words::forget(conn, matter).await).await?;
     store::forget_first_answers(tx, matter).await?;
+    tx.ask(async |conn| parties::forget(conn, matter).await).await?;
     Ok(keys)
 }
 

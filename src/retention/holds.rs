@@ -39,8 +39,8 @@ pub struct Hold {
 }
 
 impl Hold {
-    fn of(row: Row, reason: Option<String>, end_reason: Option<String>) -> Self {
-        let Row { id, case_id, complaint_id, set_by, set_at, ended_by, ended_at, version, .. } = row;
+    fn of(row: &Row, reason: Option<String>, end_reason: Option<String>) -> Self {
+        let Row { id, case_id, complaint_id, set_by, set_at, ended_by, ended_at, version, .. } = *row;
         Self { id, case_id, complaint_id, reason, set_by, set_at, ended_by, ended_at, end_reason, version }
     }
 }
@@ -63,7 +63,7 @@ pub async fn set(tx: &mut Tx, about: About, reason: &Reason) -> Result<(Hold, Ma
     let sealed = seal(tx, matter, reason_of(id), reason.as_str()).await?;
     let row = store::insert(tx, id, subject.ids(), &sealed).await?;
     tx.record(subject.event(What::HoldSet).with("hold", id.uuid()));
-    Ok((Hold::of(row, Some(reason.as_str().to_owned()), None), matter))
+    Ok((Hold::of(&row, Some(reason.as_str().to_owned()), None), matter))
 }
 
 /// Ends a hold, which nobody does who set it.
@@ -86,7 +86,7 @@ pub async fn end(tx: &mut Tx, id: HoldId, seen: i32, reason: &Reason) -> Result<
     let ended = store::end(tx, id, second, &sealed).await?;
     tx.record(subject.event(What::HoldEnded).with("hold", id.uuid()).with("set_by", held.set_by.uuid()));
     let why = open(tx, &[(reason_of(id), &ended.reason)]).await?.pop().flatten();
-    Ok(Hold::of(ended, why, Some(reason.as_str().to_owned())))
+    Ok(Hold::of(&ended, why, Some(reason.as_str().to_owned())))
 }
 
 /// Holds, oldest first; only those that last (true) or have ended (false). Their reasons tell of the matter, so that they
@@ -117,7 +117,7 @@ pub async fn read(
         .map(|(row, _)| {
             let reason = texts.next().flatten();
             let end_reason = if row.end_reason.is_some() { texts.next().flatten() } else { None };
-            Hold::of(row, reason, end_reason)
+            Hold::of(&row, reason, end_reason)
         })
         .collect())
 }

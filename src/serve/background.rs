@@ -21,6 +21,7 @@ use crate::db::embedded::PrivatePostgres;
 use crate::db::{Caller, Tx, first_answers, master_keys};
 use crate::deadlines;
 use crate::error::{Error, Kind, Result};
+use crate::evidence::upkeep;
 use crate::log::sequencer::Sequencer;
 use crate::log::verify;
 use crate::log::witnesses::Witnesses;
@@ -101,6 +102,11 @@ pub(super) fn start(
     }));
     let of = temwen.clone();
     all.push(until_stop(stop, async move { take_over_persons(&of).await }));
+    let of = temwen.clone();
+    all.push(again("evidence.upkeep", EVERY_MINUTE, stop, move || {
+        let temwen = of.clone();
+        async move { upkeep::step(&temwen).await }
+    }));
     let of = temwen.clone();
     all.push(again("first_answers.forget", EVERY_HOUR, stop, move || {
         let temwen = of.clone();

@@ -199,7 +199,7 @@ impl Asked {
             .iter()
             .map(|word| {
                 let mark = marker.mark(&[word.name.as_bytes()]);
-                mark.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+                format!("{:016x}", mark.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
             })
             .collect();
         Self { psea, others, fields, searched }

@@ -14,7 +14,11 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("deadlines", &["log", "personnel", "users"]),
     ("complaints", &["log", "users", "personnel", "words", "parties", "deadlines"]),
     ("cases", &["log", "users", "personnel", "words", "parties", "deadlines", "complaints"]),
-    ("retention", &["log", "users", "personnel", "words", "parties", "deadlines", "complaints", "cases"]),
+    ("evidence", &["log", "users", "personnel", "words", "parties", "deadlines", "complaints", "cases"]),
+    (
+        "retention",
+        &["log", "users", "personnel", "words", "parties", "deadlines", "complaints", "cases", "evidence"],
+    ),
 ];
 
 /// The rooms below the features, each with what it may use; its `http.rs` may also use `http` and `temwen`.

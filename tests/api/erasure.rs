@@ -139,6 +139,14 @@ async fn p6_p8_what_is_erased_cannot_be_read_and_can_still_be_checked() {
         .await
         .refused(410, "erased");
     reporter.get("/v1/reporter/receipt").await.refused(410, "erased");
+    // Nor is anything of it found, or left among the words that are searched.
+    for (table, column, kept) in
+        [("complaint_words", "complaint_id", &other["complaint"]), ("case_words", "case_id", &other["case"])]
+    {
+        let left = app.rows(&format!("select {column} as id from {table} order by 1")).await;
+        assert!(left.iter().all(|row| row["id"] == *kept), "{table} {left:?}");
+    }
+    assert_eq!(app.count("select from complaint_words").await, 1);
     // Nor is it left in what was kept for those who repeat a request.
     assert_eq!(app.count("select from idempotency_keys").await, 0);
     let version = file["case"]["version"].as_i64().unwrap();

@@ -24,6 +24,7 @@ use temwen::auth::{Role, Seat};
 use temwen::coa::{Policy, Texts};
 use temwen::db::embedded::{self, Options, PrivatePostgres};
 use temwen::db::{Caller as By, Connect, Db, Server, clear_text, data_keys, migrate};
+use temwen::evidence::blobs::Blobs;
 use temwen::log::guard::Guard;
 use temwen::log::sequencer::{Sequencer, Step};
 use temwen::temwen::{Clock, Front, Shared};
@@ -117,21 +118,23 @@ pub struct Made {
     pub connections: usize,
     pub front: Front,
     pub witnesses: Option<TrustPolicy>,
+    /// Where the bytes of evidence are kept, and how many a file may have.
+    pub evidence: Option<Blobs>,
 }
 
 impl Default for Made {
     fn default() -> Self {
-        Self { connections: 4, front: Front::default(), witnesses: None }
+        Self { connections: 4, front: Front::default(), witnesses: None, evidence: None }
     }
 }
 
 impl TestApp {
     pub async fn start() -> Self {
-        Self::start_with(Made::default()).await
+        Box::pin(Self::start_with(Made::default())).await
     }
 
     pub async fn start_with(made: Made) -> Self {
-        Self::on(database().await, made).await
+        Box::pin(Self::on(database().await, made)).await
     }
 
     /// A Temwen on a database that is there already.
@@ -158,6 +161,7 @@ impl TestApp {
             clock,
             front: made.front,
             witnesses: made.witnesses,
+            evidence: made.evidence.unwrap_or_else(|| evidence(&connect.database)),
         };
         let temwen = Temwen { db, shared: Arc::new(shared) };
         let service = Rc::new(init_service(http::application(temwen.clone())).await);
@@ -360,7 +364,24 @@ impl Caller<'_> {
     }
 
     pub async fn send(&self, request: TestRequest) -> Answer {
+        self.send_request(request.to_request()).await
+    }
+
+    /// The bytes that an address answers with, as far as they come: `None` if they break off.
+    pub async fn bytes(&self, request: TestRequest) -> (u16, Vec<(String, String)>, Option<Vec<u8>>) {
         let response = (self.app.answering)(request.to_request()).await;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+            .collect();
+        (status, headers, to_bytes(response.into_body()).await.ok().map(|bytes| bytes.to_vec()))
+    }
+
+    /// Sends a request that is made already, such as one whose body comes in pieces.
+    pub async fn send_request(&self, request: actix_http::Request) -> Answer {
+        let response = (self.app.answering)(request).await;
         let status = response.status().as_u16();
         let headers = response
             .headers()
@@ -377,6 +398,16 @@ impl Caller<'_> {
 /// The key files of the tests: made once, in the tests' data directory.
 fn keys() -> Keys {
     Keys::open_or_create(&postgres().data_dir.join("keys"), None).unwrap()
+}
+
+/// A place for the bytes of evidence, for one test.
+fn evidence(database: &str) -> Blobs {
+    Blobs::open(None, &postgres().data_dir.join("blobs").join(database), evidence_limit()).unwrap()
+}
+
+/// What a file may have in tests: enough for several segments.
+pub fn evidence_limit() -> u64 {
+    64 * 1024 * 1024
 }
 
 /// The vault of the tests.
@@ -463,7 +494,7 @@ impl TestApp {
             .batch_execute(&format!("create database {name} template {of} strategy file_copy"))
             .await
             .unwrap();
-        let copy = Self::on(connect(&name, false), Made::default()).await;
+        let copy = Box::pin(Self::on(connect(&name, false), Made::default())).await;
         *copy.now.lock().unwrap() = *self.now.lock().unwrap();
         copy.accounts.store(1000, Ordering::Relaxed);
         copy

@@ -270,6 +270,8 @@ fn database(app: &TestApp, role: &str, keys: std::path::PathBuf) -> Database {
         database_url: Some(url.into()),
         postgres_bin_dir: None,
         master_keys: None,
+        evidence_store: None,
+        evidence_limit: 1,
         key_dir: Some(keys),
         log_origin: None,
         policy: None,

@@ -703,3 +703,23 @@ async fn p4_whoever_complained_before_there_were_pseudonyms_gets_one() {
     let marks = app.count("select 1 from party_marks").await;
     assert!(marks >= 4, "{marks}");
 }
+
+#[actix_web::test]
+async fn p4_who_somebody_was_is_gone_with_the_key_and_nothing_knows_them_again() {
+    let app = TestApp::start().await;
+    let scene = Scene::grave(&app).await;
+    let victim = scene.party("victim").await;
+    scene.ask(&scene.investigator, &victim, "investigate").await.expect(202);
+    let forget = format!("select forget_marks('{}') as gone", id(&scene.receipt));
+    assert_eq!(app.rows(&forget).await[0]["gone"], 0, "not before the key is destroyed");
+    let sql = "set session_replication_role = replica;
+        update data_keys set wrapped = null, destroyed_at = now() where matter_id is not null";
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut app.owner().await, sql).await.unwrap();
+    scene.ask(&scene.coordinator, &victim, "record").await.refused(410, "erased");
+    let list = scene.monitor.get("/v1/reveals").await.expect(200);
+    assert_eq!((&list["items"][0]["reason"], &list["items"][0]["pseudonym"]), (&Value::Null, &json!(victim)));
+    assert!(app.rows(&forget).await[0]["gone"].as_i64().unwrap() > 0);
+    assert_eq!(app.count("select 1 from party_marks").await, 0);
+    let parties = scene.monitor.get(&scene.at("/parties")).await.expect(200);
+    assert_eq!(parties["items"].as_array().unwrap().len(), 3, "what is counted stays");
+}

@@ -320,6 +320,9 @@ async fn lists(stage: &Stage<'_>, player: &Player<'_>) -> Vec<(String, Answer)> 
     for filter in [
         "complaints?category=sexual_exploitation_abuse&channel=web_form",
         "complaints?status=in_case",
+        "complaints?q=nourriture%20niece",
+        "complaints?q=sample",
+        "cases?q=nourriture%20-ailleurs",
         "deadlines?open=true&name=feedback",
         "proposals?waiting=true",
         "reveals?waiting=true",

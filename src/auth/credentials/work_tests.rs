@@ -14,7 +14,7 @@ fn now() -> DateTime<Utc> {
 
 /// The first proof with at least, or with fewer than, so many bits.
 fn proof(challenge: &str, bits: u32, enough: bool) -> String {
-    (0_u64..)
+    (0_u64..1_000_000)
         .map(|nonce| format!("{challenge}.{nonce}"))
         .find(|proof| (zero_bits(&sha256(proof.as_bytes())) >= bits) == enough)
         .unwrap()

@@ -74,6 +74,9 @@ pub(super) const REMEMBERED: &[(&str, Key)] = &[
     ("consents", Key::Id("id")),
     ("reveals", Key::Id("id")),
     ("data_keys", Key::Id("id")),
+    ("evidence", Key::Id("id")),
+    ("evidence_segments", Key::Id("id")),
+    ("custody_events", Key::Id("id")),
     ("legal_holds", Key::Id("id")),
     ("erasures", Key::Id("id")),
     ("units", Key::Id("id")),
@@ -122,6 +125,13 @@ const GUARDS: &[(&str, &str)] = &[
     ("log_tiles", "log_tiles_never_emptied"),
     ("log_heads", "log_heads_never_emptied"),
     ("log_cosignatures", "log_cosignatures_never_emptied"),
+    ("evidence", "evidence_is_never_deleted"),
+    ("evidence", "evidence_is_never_emptied"),
+    ("evidence", "evidence_keep_what_was_given"),
+    ("evidence_segments", "evidence_segments_stay"),
+    ("evidence_segments", "evidence_segments_are_never_emptied"),
+    ("custody_events", "custody_events_stay"),
+    ("custody_events", "custody_events_are_never_emptied"),
 ];
 
 /// Tables of the record that only triggers of others could come to.
