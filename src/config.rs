@@ -73,7 +73,7 @@ pub struct Database {
     #[arg(long, env = "TEMWEN_MASTER_KEYS", value_name = "KEYS", hide_env_values = true)]
     pub master_keys: Option<SecretString>,
     /// Where the bytes of evidence are kept, sealed: `file:///directory`, or `s3://bucket/path`, whose address and credentials
-    /// come from the environment (AWS_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY). Default: evidence in
+    /// come from the environment, as the tools of S3 know it (`AWS_ENDPOINT`, `AWS_REGION` and the like). Default: evidence in
     /// the data directory
     #[arg(long, env = "TEMWEN_EVIDENCE_STORE", value_name = "URL")]
     pub evidence_store: Option<String>,

@@ -82,13 +82,13 @@ fn of(said: &Particulars, names: &Identities, policy: &Policy) -> Vec<(PartyId, 
         });
     }
     for (index, subject) in said.subjects.iter().enumerate() {
-        let named = names.subjects.get(index).cloned().unwrap_or_default();
+        let accused = names.subjects.get(index).cloned().unwrap_or_default();
         persons.push(NewParty {
             position: place(index),
             country: subject.country.clone(),
             identity: Identity {
-                name: named.name,
-                service_number: named.service_number,
+                name: accused.name,
+                service_number: accused.service_number,
                 unit: subject.unit.clone(),
                 rank: subject.rank.clone(),
                 description: subject.description.clone(),

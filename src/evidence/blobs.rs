@@ -45,6 +45,9 @@ pub struct Blobs {
     hands: Arc<Semaphore>,
 }
 
+/// A store, where in it, and the directory that it is, if it is one.
+type Place = (Arc<dyn ObjectStore>, Path, Option<PathBuf>);
+
 /// Why there is no answer from the store.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Lost {
@@ -63,7 +66,7 @@ impl Blobs {
     /// The error is a sentence for whoever starts the server; it repeats nothing of the environment.
     pub fn open(url: Option<&str>, data_dir: &FsPath, largest: u64) -> Result<Self, String> {
         let largest = largest.min(LARGEST);
-        let (store, below, directory): (Arc<dyn ObjectStore>, Path, _) = match url {
+        let (store, below, directory): Place = match url {
             None => Self::directory(data_dir.join("evidence"))?,
             Some(url) => match url.split_once("://") {
                 Some(("file", path)) if path.starts_with('/') => Self::directory(PathBuf::from(path))?,
@@ -75,7 +78,7 @@ impl Blobs {
         Ok(Self { store, below, directory, left_free, largest, hands })
     }
 
-    fn directory(path: PathBuf) -> Result<(Arc<dyn ObjectStore>, Path, Option<PathBuf>), String> {
+    fn directory(path: PathBuf) -> Result<Place, String> {
         use std::os::unix::fs::DirBuilderExt as _;
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -89,7 +92,7 @@ impl Blobs {
         Ok((Arc::new(store), Path::default(), Some(path)))
     }
 
-    fn bucket(place: &str) -> Result<(Arc<dyn ObjectStore>, Path, Option<PathBuf>), String> {
+    fn bucket(place: &str) -> Result<Place, String> {
         let (bucket, below) = place.split_once('/').unwrap_or((place, ""));
         if bucket.is_empty() {
             return Err("it names no bucket".to_owned());
@@ -224,6 +227,8 @@ fn is_full(error: &(dyn StdError + 'static)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -245,7 +250,6 @@ mod tests {
             assert!(Blobs::open(Some(bad), dir.path(), LARGEST).is_err(), "{bad}");
         }
         Blobs::open(None, dir.path(), LARGEST).unwrap();
-        use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(dir.path().join("evidence")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::custody_store as store;
-use crate::audit::{self, Event};
+use crate::audit::{Event, What};
 use crate::coa::Policy;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
 text_enum! {
     /// What happened to a file.
-    What {
+    Deed {
         /// It was taken from where it was found.
         Collected = "collected",
         /// It came into the register, whole.
@@ -38,7 +38,7 @@ text_enum! {
     }
 }
 
-impl What {
+impl Deed {
     /// Whether somebody tells of it; all else the register sees for itself.
     pub fn is_told(self) -> bool {
         matches!(self, Self::Collected | Self::Copied | Self::HandedOver | Self::Returned)
@@ -52,7 +52,7 @@ pub struct Row {
     /// Its id.
     pub id: CustodyEventId,
     /// What happened.
-    pub kind: What,
+    pub kind: Deed,
     /// What kind of actor it was, or tells of it.
     pub actor_kind: String,
     /// Which officer.
@@ -82,7 +82,7 @@ pub struct Link {
 #[derive(Debug, Clone)]
 pub struct Told {
     /// What happened.
-    pub what: What,
+    pub deed: Deed,
     /// When; now unless given.
     pub at: Option<DateTime<Utc>>,
     /// Where.
@@ -92,9 +92,9 @@ pub struct Told {
 }
 
 /// Adds what the register sees for itself.
-pub(super) async fn append(tx: &mut Tx, file: EvidenceId, what: What) -> Result<()> {
+pub(super) async fn append(tx: &mut Tx, file: EvidenceId, deed: Deed) -> Result<()> {
     let at = tx.now();
-    store::insert(tx, CustodyEventId::new(), file, what, at, None, None).await.map(|_| ())
+    store::insert(tx, CustodyEventId::new(), file, deed, at, None, None).await.map(|_| ())
 }
 
 /// Adds what somebody tells.
@@ -107,7 +107,7 @@ pub async fn tell(
 ) -> Result<(Link, MatterId)> {
     let case = super::case(tx, policy, case, true).await?;
     let row = super::of_case(tx, &case, file).await?;
-    if !told.what.is_told() {
+    if !told.deed.is_told() {
         return Err(Error::fault("/kind", "is seen by the register itself and is not to be told"));
     }
     if told.at.is_some_and(|at| at > tx.now() + AHEAD) {
@@ -123,11 +123,11 @@ pub async fn tell(
     };
     let (place, note) = (seal("place", &told.place)?, seal("note", &told.note)?);
     let at = told.at.unwrap_or(tx.now());
-    let stored = store::insert(tx, id, file, told.what, at, place, note).await?;
+    let stored = store::insert(tx, id, file, told.deed, at, place, note).await?;
     tx.record(
-        Event::case(audit::What::CustodyRecorded, case.id, case.matter_id)
+        Event::case(What::CustodyRecorded, case.id, case.matter_id)
             .with("evidence", file.uuid())
-            .with("kind", told.what.as_str()),
+            .with("kind", told.deed.as_str()),
     );
     let plain = |words: &Option<Reason>| words.as_ref().map(|words| words.as_str().to_owned());
     Ok((Link { row: stored, place: plain(&told.place), note: plain(&told.note) }, case.matter_id))
@@ -157,6 +157,6 @@ pub async fn read(
         let (place, note) = (open("place", &row.place)?, open("note", &row.note)?);
         links.push(Link { row, place, note });
     }
-    tx.record(Event::case(audit::What::CustodyRead, case.id, case.matter_id).with("evidence", file.uuid()));
+    tx.record(Event::case(What::CustodyRead, case.id, case.matter_id).with("evidence", file.uuid()));
     Ok(links)
 }

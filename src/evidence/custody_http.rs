@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::custody::{self, Link, Told, What};
+use super::custody::{self, Deed, Link, Told};
 use crate::error::Result;
 use crate::http::body::Body;
 use crate::http::extract::{Params, SignedIn};
@@ -37,7 +37,7 @@ struct CustodyView {
     #[schema(value_type = Uuid)]
     id: CustodyEventId,
     /// What happened.
-    kind: What,
+    kind: Deed,
     /// Who did it, or tells of it: `user`, `reporter` or `system`.
     actor_kind: String,
     /// Which officer.
@@ -91,7 +91,7 @@ async fn read_custody(
     "note": "A sealed bag with the telephone, to the forensic service."}))]
 struct TellCustody {
     /// What happened: `collected`, `copied`, `handed_over` or `returned`.
-    kind: What,
+    kind: Deed,
     /// When; now unless given.
     happened_at: Option<DateTime<Utc>>,
     /// Where: 3 to 4000 characters.
@@ -123,7 +123,7 @@ async fn tell_custody(
     let place = faults.take_some("/place", place, Reason::parse);
     let note = faults.take_some("/note", note, Reason::parse);
     faults.check()?;
-    let told = Told { what: kind, at: happened_at, place, note };
+    let told = Told { deed: kind, at: happened_at, place, note };
     idempotency::once(&temwen, &caller.0, "evidence.tell", &key.at(file.uuid()), &body.bytes, async |tx| {
         let (link, matter) = custody::tell(tx, &temwen.policy, case, file, &told).await?;
         Ok(Created::new(CustodyView::from(link)).within(matter))

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::custody::{Row, What};
+use super::custody::{Deed, Row};
 use crate::db::Tx;
 use crate::db::schema::custody_events;
 use crate::error::Result;
@@ -15,7 +15,7 @@ pub(super) async fn insert(
     tx: &mut Tx,
     id: CustodyEventId,
     file: EvidenceId,
-    what: What,
+    deed: Deed,
     happened_at: DateTime<Utc>,
     place: Option<Vec<u8>>,
     note: Option<Vec<u8>>,
@@ -23,7 +23,7 @@ pub(super) async fn insert(
     let row = (
         custody_events::id.eq(id),
         custody_events::evidence_id.eq(file),
-        custody_events::kind.eq(what),
+        custody_events::kind.eq(deed),
         custody_events::actor_kind.eq(tx.actor().identity().kind),
         custody_events::actor_id.eq(tx.actor().user()),
         custody_events::happened_at.eq(happened_at),

@@ -76,7 +76,7 @@ pub(super) async fn open(
             format!("ask for one range within the {size} bytes of this file"),
         )
     })?;
-    custody::append(tx, file, custody::What::Viewed).await?;
+    custody::append(tx, file, custody::Deed::Viewed).await?;
     tx.record(Event::case(What::EvidenceDownloaded, case.id, case.matter_id).with("evidence", file.uuid()));
     Ok(Opened { evidence, range, source })
 }
@@ -133,7 +133,7 @@ pub(super) async fn damaged(temwen: &Temwen, caller: &Caller, file: EvidenceId) 
         let matter = store::matter_of(tx, &row).await?.ok_or_else(Error::not_found)?;
         if row.damaged_at.is_none() {
             store::mark_damaged(tx, file).await?;
-            custody::append(tx, file, custody::What::Damaged).await?;
+            custody::append(tx, file, custody::Deed::Damaged).await?;
         }
         tx.record(row.event(What::EvidenceDamaged, matter));
         Ok(())

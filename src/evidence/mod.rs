@@ -6,6 +6,7 @@
 //! every file again from time to time, and removes what is not to be kept.
 //! May touch: its own stores, [`crate::cases`], [`crate::complaints`], [`Tx`]. Knows no HTTP.
 
+mod arriving;
 pub mod blobs;
 mod chunks;
 pub mod custody;

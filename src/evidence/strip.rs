@@ -24,7 +24,7 @@ pub(super) enum Format {
     Png,
     WebP,
     Pdf,
-    /// DOCX, XLSX, PPTX and their OpenDocument likes.
+    /// DOCX, XLSX, PPTX and their `OpenDocument` likes.
     Office,
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn make(temwen: &Temwen, caller: &Caller, case: CaseId, file: E
             return Err(cannot("it was erased"));
         }
         let source = super::source(tx, &row).await?;
-        custody::append(tx, file, custody::What::Viewed).await?;
+        custody::append(tx, file, custody::Deed::Viewed).await?;
         tx.record(Event::case(What::EvidenceRead, case.id, case.matter_id).with("evidence", file.uuid()));
         Ok((super::open(tx, row, None).await?, source))
     };
@@ -86,8 +86,8 @@ async fn keep(temwen: &Temwen, of: EvidenceId, given: Given, found: Found, plain
         let from = usize::try_from(at).map_err(Error::internal)?;
         let rest = plain.get(from..).unwrap_or_default();
         sealer.push(rest.get(..sealer.room()).unwrap_or(rest))?;
-        let (segment, sealed) = sealer.finish()?;
-        if let Err(error) = temwen.evidence.put(id, segment.id, sealed).await {
+        let (segment, object) = sealer.finish()?;
+        if let Err(error) = temwen.evidence.put(id, segment.id, object).await {
             temwen.evidence.clear(id, &[]).await?;
             return Err(error);
         }
@@ -126,8 +126,8 @@ impl Copy {
         if !kept {
             return Err(Error::internal("a fresh copy was not fresh"));
         }
-        custody::append(tx, self.of, custody::What::Derived).await?;
-        custody::append(tx, self.id, custody::What::Received).await?;
+        custody::append(tx, self.of, custody::Deed::Derived).await?;
+        custody::append(tx, self.id, custody::Deed::Received).await?;
         tx.record(
             Event::case(What::EvidenceDerived, case.id, case.matter_id)
                 .with("evidence", self.id.uuid())

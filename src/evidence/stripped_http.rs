@@ -19,7 +19,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 
 /// Make a copy of a file without its metadata.
 ///
-/// For JPEG, PNG and WebP pictures, PDF, Office and OpenDocument files of up to 32 MiB. The copy is evidence of its own,
+/// For JPEG, PNG and WebP pictures, PDF, Office and `OpenDocument` files of up to 32 MiB. The copy is evidence of its own,
 /// beside the file, which stays as it is. What a picture shows is not touched: neither are names in the text of a document,
 /// comments and tracked changes.
 #[utoipa::path(tag = "evidence", security(("token" = [])),

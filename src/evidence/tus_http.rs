@@ -17,7 +17,8 @@ use tracing::Instrument as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::uploads::{self, Announced, Arriving, Checksum};
+use super::arriving::{Arriving, Checksum};
+use super::uploads::{self, Announced};
 use super::{Given, Home, Row, unhex};
 use crate::db::Caller;
 use crate::error::{Error, Kind, Result};
@@ -193,8 +194,8 @@ fn announced(request: &HttpRequest, most: u64) -> Result<Announced> {
                 sha256 = faults.take(pointer, digits.ok_or("must be 64 hexadecimal digits"));
             }
             _ => {
-                supersedes =
-                    faults.take(pointer, Uuid::parse_str(&text).map_err(|_| "must be the id of a file"))
+                let id = Uuid::parse_str(&text).map_err(|_| "must be the id of a file");
+                supersedes = faults.take(pointer, id);
             }
         }
     }

@@ -101,7 +101,7 @@ async fn check(temwen: &Temwen) -> Result<usize> {
                     if !upkeep_store::checked(tx, row.id).await? {
                         return Err(Error::not_found());
                     }
-                    custody::append(tx, row.id, custody::What::Verified).await?;
+                    custody::append(tx, row.id, custody::Deed::Verified).await?;
                     tx.record(row.event(What::EvidenceVerified, matter));
                     Ok(())
                 };
@@ -126,10 +126,8 @@ async fn as_received(temwen: &Temwen, row: &Row, key: &DataKey) -> std::result::
     let expected = expected.ok_or(Unreadable::Damaged("its hash is not known"))?;
     let source = Source { id: row.id, key: row.key(key).map_err(ours)?, size: row.size(), segments };
     let range = 0..row.size();
-    match Reader::new(temwen.evidence.clone(), source, range, None)?.sha256().await? == expected {
-        true => Ok(()),
-        false => Err(Unreadable::Damaged("its hash is another")),
-    }
+    let sha256 = Reader::new(temwen.evidence.clone(), source, range, None)?.sha256().await?;
+    if sha256 == expected { Ok(()) } else { Err(Unreadable::Damaged("its hash is another")) }
 }
 
 /// The key that a file is sealed with; `None` once it was destroyed.

@@ -51,11 +51,9 @@ async fn a_file_that_lies_about_its_size_is_refused() {
     assert_eq!(send(&investigator, &upload, 0, &bytes(10)).await.status, 204);
     // Larger than any file may be; and numbers that are none.
     begin(&investigator, &at, 64 * 1024 * 1024 + 1, "").await.refused(413, "too-large");
-    for odd in ["0", "-1", "1e3", "99999999999999999999999", "", "0x10", "10 "] {
+    for odd in ["0", "-1", "1e3", "99999999999999999999999", "", "0x10", "+10"] {
         let request = tus(&investigator, Method::POST, &at).insert_header(("Upload-Length", odd));
-        let answer = investigator.send(request).await;
-        assert!([201, 422].contains(&answer.status), "{odd:?} {}", answer.text);
-        assert_eq!(answer.status == 201, odd == "10 ", "{odd:?}");
+        investigator.send(request).await.refused(422, "invalid-request");
     }
     let answer = investigator.send(tus(&investigator, Method::POST, &at)).await;
     assert_eq!(answer.faults(), ["Upload-Length"]);

@@ -13,6 +13,7 @@ use temwen::values::UserId;
 use uuid::Uuid;
 
 use crate::cast::{Operation, Player, committed, enlist, operations, rights, rows};
+use crate::files::{begin, give, photo, send, tus};
 use crate::fixtures::{case_from, complaint, grave_complaint, id, submitted};
 use crate::harness::{Answer, Caller, PASSWORD, TestApp};
 
@@ -279,6 +280,18 @@ impl<'a> World<'a> {
         }
     }
 
+    /// A file of a case.
+    async fn file(&mut self, case: &str) -> String {
+        let there = format!(
+            "select id from evidence where case_id = '{case}' and stage = 'kept' order by id limit 1"
+        );
+        if rows(&mut self.owner, &there).await.is_empty() {
+            let at = format!("/v1/cases/{case}/evidence/uploads");
+            give(&self.players[&Role::PseaCoordinator].caller, &at, &photo(), "").await;
+        }
+        self.first(&there).await
+    }
+
     /// The victim of a case or a complaint, by pseudonym; with their version.
     async fn victim(&mut self, of: &str) -> (String, i64) {
         let sql = format!(
@@ -434,6 +447,27 @@ impl<'a> World<'a> {
                 }
             }
 
+            _ if operation.contains("own_evidence") => {
+                let at = "/v1/reporter/evidence";
+                try_upload(&me, at, operation.replace("own_evidence", "evidence").as_str()).await
+            }
+            _ if operation.contains("evidence")
+                || operation.contains("custody")
+                || operation == "read_content" =>
+            {
+                let case = self.known_case(who).await.case;
+                let at = format!("/v1/cases/{case}/evidence");
+                let it = format!("{at}/{}", self.file(&case).await);
+                match operation {
+                    "list_evidence" => me.get(&at).await,
+                    "read_evidence" => me.get(&it).await,
+                    "read_content" => me.get(&format!("{it}/content")).await,
+                    "read_custody" => me.get(&format!("{it}/custody")).await,
+                    "tell_custody" => me.post(&format!("{it}/custody"), json!({"kind": "copied"})).await,
+                    "strip_evidence" => me.post(&format!("{it}/stripped"), json!({})).await,
+                    _ => try_upload(&me, &format!("{at}/uploads"), operation).await,
+                }
+            }
             "list_due" => me.get("/v1/retention/due").await,
             "list_holds" => me.get("/v1/holds").await,
             "list_erasures" => me.get("/v1/erasures").await,
@@ -667,6 +701,24 @@ impl<'a> World<'a> {
             }
             other => panic!("the operation {other} has no row here: say what a good request looks like"),
         }
+    }
+}
+
+/// Tries a part of the upload protocol, on an upload of one's own where there can be one.
+async fn try_upload(me: &Caller<'_>, at: &str, operation: &str) -> Answer {
+    let begun = match operation {
+        "list_evidence" => return me.get(at).await,
+        "evidence_options" => return me.send(tus(me, Method::OPTIONS, at)).await,
+        _ => begin(me, at, 5, "").await,
+    };
+    let own = begun.header("location").map(str::to_owned);
+    let own = own.unwrap_or_else(|| format!("{at}/{}", Uuid::now_v7()));
+    match operation {
+        "begin_evidence" => begun,
+        "evidence_offset" => me.send(tus(me, Method::HEAD, &own)).await,
+        "continue_evidence" => send(me, &own, 0, b"12345").await,
+        "give_up_evidence" => me.send(tus(me, Method::DELETE, &own)).await,
+        other => panic!("the operation {other} has no row here: say what a good request looks like"),
     }
 }
 
@@ -1017,6 +1069,8 @@ async fn a_wrong_method_gets_405_with_the_right_ones() {
         let path = path
             .replace("{id}", &Uuid::now_v7().to_string())
             .replace("{user_id}", &Uuid::now_v7().to_string())
+            .replace("{evidence}", &Uuid::now_v7().to_string())
+            .replace("{upload}", &Uuid::now_v7().to_string())
             .replace("{party}", "V-000000")
             .replace("{consent}", &Uuid::now_v7().to_string());
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {

@@ -11,6 +11,7 @@ use temwen::auth::{Role, Seat};
 use uuid::Uuid;
 
 use crate::cast::{Player, enlist, rights, rows};
+use crate::files::{begin, give, location, photo};
 use crate::fixtures::{grave_complaint, id, submitted};
 use crate::harness::TestApp;
 
@@ -99,6 +100,10 @@ pub struct Stage<'a> {
     pub colleague: Player<'a>,
     pub first_answers: Vec<FirstAnswer>,
     pub tables: Vec<String>,
+    /// A file of the case.
+    pub evidence: String,
+    /// An upload to the case that is not finished.
+    pub upload: String,
     /// The victim of the case, and a word of their consent.
     pub party: String,
     pub consent: String,
@@ -109,7 +114,7 @@ pub struct Stage<'a> {
     app: &'a TestApp,
 }
 
-const TABLES: [&str; 23] = [
+const TABLES: [&str; 26] = [
     "cases",
     "complaints",
     "submissions",
@@ -126,6 +131,9 @@ const TABLES: [&str; 23] = [
     "notes",
     "messages",
     "proposals",
+    "evidence",
+    "evidence_segments",
+    "custody_events",
     "legal_holds",
     "erasures",
     "parties",
@@ -170,6 +178,7 @@ pub fn changes(player: &Player<'_>) -> Vec<(&'static str, String)> {
         ("cases", "priority = 'routine'".to_owned()),
         ("complaints", "priority = 'routine'".to_owned()),
         ("assignments", "ended_at = now()".to_owned()),
+        ("evidence", "damaged_at = now()".to_owned()),
         ("deadlines", "escalation = 7".to_owned()),
         ("deadline_pauses", format!("resumed_at = now(), resumed_by = '{me}'")),
         ("proposals", format!("decided_by = '{me}', decided_at = now(), approved = false")),
@@ -326,6 +335,13 @@ impl<'a> Stage<'a> {
             .post(&format!("/v1/complaints/{new}/parties/{new_party}/reveal"), ask)
             .await
             .expect(202);
+
+        let uploads = at_case("/evidence/uploads");
+        let evidence = give(&coordinator.caller, &uploads, &photo(), "").await;
+        let upload = location(&begin(&coordinator.caller, &uploads, 5, "").await);
+        let upload = upload.rsplit('/').next().unwrap().to_owned();
+        let reporter = app.reporter(&receipts[0]).await;
+        let reported = give(&reporter, "/v1/reporter/evidence", b"a file", "").await;
 
         // Who works on it, or did.
         let works = |player: &Player<'_>| {
@@ -536,6 +552,12 @@ impl<'a> Stage<'a> {
             ("glances", Of::Case, format!("matter_id = '{matter}'")),
             ("audit_entries", Of::Case, format!("object_id = '{case}'")),
             ("idempotency_keys", Of::Case, format!("matter_id = '{matter}'")),
+            ("evidence", Of::Case, format!("case_id = '{case}'")),
+            ("evidence_segments", Of::Case, format!("evidence_id = '{evidence}'")),
+            ("custody_events", Of::Case, format!("evidence_id = '{evidence}'")),
+            ("evidence", Of::Joined, format!("complaint_id in {both}")),
+            ("evidence_segments", Of::Joined, format!("evidence_id = '{reported}'")),
+            ("custody_events", Of::Joined, format!("evidence_id = '{reported}'")),
             ("parties", Of::Case, format!("id in {of_case}")),
             ("party_identities", Of::Case, format!("party_id in {of_case}")),
             ("party_marks", Of::Case, format!("party_id in {of_case}")),
@@ -586,6 +608,8 @@ impl<'a> Stage<'a> {
             colleague,
             first_answers,
             tables,
+            evidence,
+            upload,
             party,
             consent,
             targets,
