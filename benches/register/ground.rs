@@ -126,6 +126,8 @@ fn database(folder: &std::path::Path) -> Database {
         key_dir: None,
         policy: None,
         master_keys: None,
+        evidence_store: None,
+        evidence_limit: temwen::evidence::blobs::LARGEST,
     }
 }
 
