@@ -127,7 +127,7 @@ fn database(folder: &std::path::Path) -> Database {
         policy: None,
         master_keys: None,
         evidence_store: None,
-        evidence_limit: temwen::evidence::blobs::LARGEST,
+        evidence_limit: 2 * 1024 * 1024 * 1024,
     }
 }
 

@@ -1,5 +1,5 @@
 drop table reveals, consents, party_marks, party_identities, parties;
-drop function free_pseudonym(text[]), forget_marks(uuid), keep_what_was_revealed(), keep_who_a_party_is();
+drop function free_pseudonym(text[]), keep_what_was_revealed(), keep_who_a_party_is();
 do $$
 declare
     tab text;

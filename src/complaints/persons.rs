@@ -11,6 +11,7 @@ use crate::db::{Caller, Tx};
 use crate::error::{Error, Kind, Result};
 use crate::parties::identity::{Contact, Identity, SafeContact};
 use crate::parties::{self, Belongs, NewConsent, NewParty, PartyRole, Prepared};
+use crate::personnel;
 use crate::temwen::Temwen;
 use crate::values::{ComplaintId, PartyId};
 use crate::vault::DataKey;
@@ -81,13 +82,13 @@ fn of(said: &Particulars, names: &Identities, policy: &Policy) -> Vec<(PartyId, 
         });
     }
     for (index, subject) in said.subjects.iter().enumerate() {
-        let named = names.subjects.get(index).cloned().unwrap_or_default();
+        let accused = names.subjects.get(index).cloned().unwrap_or_default();
         persons.push(NewParty {
             position: place(index),
             country: subject.country.clone(),
             identity: Identity {
-                name: named.name,
-                service_number: named.service_number,
+                name: accused.name,
+                service_number: accused.service_number,
                 unit: subject.unit.clone(),
                 rank: subject.rank.clone(),
                 description: subject.description.clone(),
@@ -134,6 +135,7 @@ pub async fn take_over(temwen: &Temwen) -> Result<usize> {
             let prepared = parties::prepare(&persons, belongs, &key, &temwen.register, None, at)?;
             tx.ask(async |conn| parties::insert(conn, &prepared).await).await?;
             parties::follow_matter(tx, *id, complaint.matter_id).await?;
+            personnel::match_parties(tx, complaint.matter_id).await?;
             let count = i64::try_from(persons.len()).unwrap_or(i64::MAX);
             tx.record(Event::complaint(What::PartyAdded, *id, complaint.matter_id).with("count", count));
             done += 1;

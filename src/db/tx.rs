@@ -319,6 +319,12 @@ pub(crate) fn refused(error: DieselError) -> Error {
         DieselError::DatabaseError(DatabaseErrorKind::Unknown, info) if passes(info.message()) => {
             Error::unavailable(2).because(error)
         }
+        // What the wall lets nobody add hangs on what they may not know of, or may only read.
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, info)
+            if info.message().starts_with("new row violates row-level security policy") =>
+        {
+            Error::not_found().because(error)
+        }
         _ => Error::internal(error),
     }
 }

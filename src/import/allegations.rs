@@ -16,6 +16,7 @@ use crate::db::{Caller, Tx, data_keys};
 use crate::error::{Error, Result};
 use crate::parties::identity::Identity;
 use crate::parties::{self, Belongs, NewParty, PartyRole};
+use crate::personnel;
 use crate::temwen::Temwen;
 use crate::values::{CaseId, PartyId};
 use crate::vault::DataKey;
@@ -133,7 +134,12 @@ async fn store_subjects(
         }
     }
     let insert = async |conn: &_| try_join_all(prepared.iter().map(|some| parties::insert(conn, some))).await;
-    tx.ask(insert).await.map(|_| ())
+    tx.ask(insert).await?;
+    // They may be somebody with an account: whoever it is does not get to know of the case.
+    for (known, _) in of_case.values().filter(accusing) {
+        personnel::match_parties(tx, known.matter).await?;
+    }
+    Ok(())
 }
 
 /// Whom allegations of a case accuse under a number.

@@ -65,6 +65,7 @@ impl PartyRole {
 /// A person of a matter, as everybody who knows of the matter may know them.
 #[derive(Debug, Clone, diesel::Queryable, diesel::Selectable)]
 #[diesel(table_name = crate::db::schema::parties, check_for_backend(diesel::pg::Pg))]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else of them")]
 pub struct Party {
     /// Their id.
     pub id: PartyId,

@@ -338,7 +338,7 @@ async fn still_stands(tx: &mut Tx, reveal: &Reveal) -> Result<()> {
     let no = said.iter().any(|said| {
         said.at >= reveal.asked_at
             && matches!(said.answer, Answer::No | Answer::Withdrawn)
-            && reveal.missing.iter().any(|missing| *missing == said.purpose)
+            && reveal.missing.contains(&said.purpose)
     });
     if no {
         return Err(Error::new(Kind::WrongMoment, "the person has said no since; refuse it"));

@@ -133,12 +133,15 @@ pub(crate) async fn insert(conn: &AsyncPgConnection, new: &Prepared) -> QueryRes
     stored.and(told).map(|_| ())
 }
 
+/// Matter, category, marks, the State that was told, the State concerned.
+type CaseRow = (MatterId, String, Vec<String>, Option<String>, Option<String>);
+
 /// The matter seen from a case or a complaint; nothing if whoever acts may not know of it.
 pub(super) async fn matter(tx: &mut Tx, at: At) -> Result<Option<Matter>> {
     tx.ask(async |mut conn| {
         let found = match at {
             At::Case(id) => {
-                let row: Option<(MatterId, String, Vec<String>, Option<String>, Option<String>)> =
+                let row: Option<CaseRow> =
                     cases::table
                         .find(id)
                         .select((

@@ -14,6 +14,7 @@ use crate::auth::policy::{self, Action};
 use crate::coa::Policy;
 use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
+use crate::evidence;
 use crate::parties;
 use crate::users::{find_active, seen_is_current};
 use crate::values::{CaseId, ComplaintId, ErasureId, MatterId, Reason, UserId};
@@ -252,7 +253,8 @@ async fn forget_everything(tx: &mut Tx, matter: MatterId) -> Result<usize> {
     tx.ask(async |conn| words::forget(conn, matter).await).await?;
     store::forget_first_answers(tx, matter).await?;
     tx.ask(async |conn| parties::forget(conn, matter).await).await?;
-    Ok(keys)
+    // Their bytes are sealed with keys of their own, under those that are gone; they are removed soon after.
+    Ok(keys + evidence::forget(tx, matter).await?)
 }
 
 /// Erasures, oldest first; only those that wait (true) or are decided (false). Their reasons tell of the matter, so that they

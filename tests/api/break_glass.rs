@@ -264,3 +264,58 @@ async fn p3_the_database_lets_a_glance_read_and_nothing_else() {
         server.batch_execute("rollback").await.unwrap();
     }
 }
+
+#[actix_web::test]
+async fn p3_whoever_glances_changes_nothing_by_whatever_operation() {
+    let app = TestApp::start().await;
+    let triage = app.signed_in(Role::TriageOfficer).await;
+    let monitor = app.signed_in(Role::OhchrMonitor).await;
+    let case = case_from(&triage, crate::fixtures::grave_complaint(), "sexual_exploitation_abuse").await;
+    let case = id(&case).to_owned();
+    let told = app.rows(&format!("select id from complaints where case_id = '{case}'")).await;
+    let complaint = id(&told[0]).to_owned();
+    let parties = app.rows("select id, pseudonym from parties where role = 'victim'").await;
+    let victim = id(&parties[0]).to_owned();
+    let before = "select (select count(*) from reveals) + (select count(*) from consents) + (select count(*) from parties)
+        + (select count(*) from messages) + (select count(*) from notes) + (select count(*) from redactions) + (select count(*) from legal_holds)
+        + (select count(*) from erasures) + (select count(*) from walls) + (select count(*) from proposals) + (select sum(version) from cases) as n";
+    let before = (before, app.rows(before).await);
+    for role in [Role::Investigator, Role::LegalLiaison, Role::VictimSupport] {
+        let who = app.signed_in(role).await;
+        let it = wished(&who, &case).await;
+        decided(&monitor, &it, true).await.expect(200);
+        who.get(&format!("/v1/cases/{case}")).await.expect(200);
+        let reason = json!({"reason": "It is time."});
+        for (path, body) in [
+            (
+                format!("/v1/cases/{case}/parties/{victim}/reveal"),
+                json!({"purpose": "investigate", "reason": "To hear them."}),
+            ),
+            (
+                format!("/v1/cases/{case}/parties/{victim}/reveal"),
+                json!({"purpose": "imminent_danger", "reason": "They are at the gate."}),
+            ),
+            (
+                format!("/v1/complaints/{complaint}/parties/{victim}/reveal"),
+                json!({"purpose": "investigate", "reason": "To hear them."}),
+            ),
+            (
+                format!("/v1/cases/{case}/parties/{victim}/consents"),
+                json!({"purpose": "record", "granted": "no", "how": "verbal"}),
+            ),
+            (format!("/v1/cases/{case}/parties"), json!({"role": "witness"})),
+            (format!("/v1/cases/{case}/notes"), json!({"text": "Seen."})),
+            (format!("/v1/cases/{case}/recusals"), reason.clone()),
+            (format!("/v1/cases/{case}/holds"), reason.clone()),
+            (format!("/v1/complaints/{complaint}/holds"), reason.clone()),
+            (format!("/v1/cases/{case}/erasures"), reason.clone()),
+            (format!("/v1/complaints/{complaint}/messages"), json!({"text": "Thank you."})),
+        ] {
+            let answer = who.post(&path, body).await;
+            assert!([403, 404].contains(&answer.status), "{role:?} {path} {}", answer.text);
+        }
+    }
+    assert_eq!(app.rows(before.0).await, before.1);
+    // The glance itself is all that was added.
+    assert_eq!(app.count("select 1 from glances where approved").await, 3);
+}

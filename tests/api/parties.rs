@@ -27,6 +27,10 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// Sexual exploitation of a child; `complaint` is what was handed in.
     pub async fn of(app: &'a TestApp, complaint: Value, category: &str) -> Self {
+        Box::pin(Self::set(app, complaint, category)).await
+    }
+
+    async fn set(app: &'a TestApp, complaint: Value, category: &str) -> Self {
         let triage = app.signed_in(Role::TriageOfficer).await;
         let receipt = submitted(app, complaint).await;
         let path = format!("/v1/complaints/{}/assessment", id(&receipt));

@@ -255,3 +255,52 @@ async fn p3_holds_of_what_is_hidden_are_hidden() {
     triage.post_seen(&format!("/v1/cases/{}/assignments", id(&case)), version, assign).await.expect(200);
     liaison.post_seen(&path, 1, reason()).await.expect(200);
 }
+
+#[actix_web::test]
+async fn the_years_of_service_begin_when_the_last_of_those_accused_has_left() {
+    let app = TestApp::start().await;
+    let triage = app.signed_in(Role::TriageOfficer).await;
+    let keeper = app.signed_in(Role::Administrator).await;
+    let mut body = complaint();
+    body["subjects"] = json!([
+        {"name": "John Sample", "service_number": "KE-1042", "country": "KE"},
+        {"name": "Peter Other", "country": "KE"},
+    ]);
+    let receipt = submitted(&app, body).await;
+    triage.get(&format!("/v1/complaints/{}", id(&receipt))).await.expect(200);
+    let open = json!({"decision": "open_case", "category": "minor_misconduct", "priority": "routine", "reason": "To be looked at."});
+    let case =
+        triage.post_seen(&format!("/v1/complaints/{}/assessment", id(&receipt)), 1, open).await.expect(201);
+    close(&triage, id(&case), 1).await;
+    let ends = async || {
+        app.rows(&format!("select end_of_service(matter_id) as at from cases where id = '{}'", id(&case)))
+            .await[0]["at"]
+            .clone()
+    };
+    assert_eq!(ends().await, Value::Null);
+    let mut people = Vec::new();
+    for person in [
+        json!({"name": "John Sample", "service_number": "KE-1042", "country": "KE"}),
+        // Of the same name as the other who is accused: it may be either.
+        json!({"name": "Peter Other", "service_number": "KE-2001", "country": "KE"}),
+        json!({"name": "Peter Other", "service_number": "KE-2002", "country": "KE"}),
+        // Of the same name as the first, who is known by a number: it is not this one.
+        json!({"name": "John Sample", "service_number": "KE-3003", "country": "KE"}),
+    ] {
+        people.push(keeper.post("/v1/personnel", person).await.expect(201));
+    }
+    for (person, known) in [(0, false), (1, false), (2, true)] {
+        assert_eq!(ends().await, Value::Null, "one of them serves");
+        app.wait(TimeDelta::minutes(1));
+        let path = format!("/v1/personnel/{}", id(&people[person]));
+        let request =
+            keeper.request(actix_web::http::Method::PATCH, &path).insert_header(("If-Match", "\"1\""));
+        keeper.send(request.set_json(json!({"left": true}))).await.expect(200);
+        assert_eq!(ends().await != Value::Null, known);
+    }
+    let monitor = app.signed_in(Role::OhchrMonitor).await;
+    let due = monitor.get("/v1/retention/due?within_days=1830").await.expect(200);
+    let due = due["items"].as_array().unwrap().iter().find(|item| item["case_id"] == case["id"]).unwrap();
+    assert_eq!((&due["due_at"], &due["waits_for"]), (&json!("2031-03-02T14:03:00Z"), &Value::Null));
+    assert_eq!(monitor.get("/v1/retention/due?within_days=1800").await.expect(200)["items"], json!([]));
+}

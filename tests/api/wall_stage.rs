@@ -442,6 +442,13 @@ impl<'a> Stage<'a> {
         // What the owner stored in the clear is sealed, as after an update.
         app.seal_clear_text().await;
 
+        let proposed = format!(
+            "insert into wall_liftings (id, user_id, matter_id, reason, proposed_by, proposed_at)
+                 select gen_random_uuid(), user_id, matter_id, 'x', '{}', put_up_at from walls where kind = 'automatic' and matter_id = '{first}' limit 1",
+            colleague.id
+        );
+        owner.batch_execute(&proposed).await.unwrap();
+
         // What is to be hidden.
         let matter = one(&mut owner, format!("select matter_id as id from cases where id = '{case}'")).await;
         assert_eq!(matter, first, "a matter has the id of its first complaint");

@@ -1,0 +1,1 @@
+drop function forget_marks(uuid);
