@@ -20,7 +20,8 @@ const MIB: usize = 1024 * 1024;
 /// Sends a request whose body may be long, and reads its whole answer: its head, and how long its body is.
 async fn ask(server: &Running, head: &str, body: &[u8]) -> (String, usize, Vec<u8>) {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let length = if head.starts_with("GET") { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+    let length =
+        if head.starts_with("GET") { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     let head = format!("{head}host: bench\r\nconnection: close\r\n{length}\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body).await.unwrap();
@@ -52,7 +53,9 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
 /// A case to give files to.
 async fn case(server: &Running, token: &str) -> String {
     let post = |path: &str, more: &str| {
-        format!("POST {path} HTTP/1.1\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n{more}")
+        format!(
+            "POST {path} HTTP/1.1\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n{more}"
+        )
     };
     let complaint = json!({"channel": "web_form", "language": "en", "narrative": "A patrol was rude.",
         "reported_category": "minor_misconduct"});
