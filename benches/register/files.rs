@@ -20,7 +20,8 @@ const MIB: usize = 1024 * 1024;
 /// Sends a request whose body may be long, and reads its whole answer: its head, and how long its body is.
 async fn ask(server: &Running, head: &str, body: &[u8]) -> (String, usize, Vec<u8>) {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let length = if head.starts_with("GET") { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+    let length =
+        if head.starts_with("GET") { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     let head = format!("{head}host: bench\r\nconnection: close\r\n{length}\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body).await.unwrap();
@@ -45,14 +46,15 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
     head.lines()
         .filter_map(|line| line.split_once(": "))
         .find(|(each, _)| each.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
-        .unwrap_or_else(|| panic!("no {name} in {head}"))
+        .map_or_else(|| panic!("no {name} in {head}"), |(_, value)| value)
 }
 
 /// A case to give files to.
 async fn case(server: &Running, token: &str) -> String {
     let post = |path: &str, more: &str| {
-        format!("POST {path} HTTP/1.1\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n{more}")
+        format!(
+            "POST {path} HTTP/1.1\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n{more}"
+        )
     };
     let complaint = json!({"channel": "web_form", "language": "en", "narrative": "A patrol was rude.",
         "reported_category": "minor_misconduct"});
@@ -103,8 +105,8 @@ pub async fn measure(settings: &Settings, ground: &Ground, server: &Running) -> 
     };
     let (mut up, mut down, mut copied) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {
-        let begin = signed("POST", &format!("{at}/uploads"), &format!("upload-length: {size}\r\n"));
-        let (head, ..) = ask(server, &begin, b"").await;
+        let announced = signed("POST", &format!("{at}/uploads"), &format!("upload-length: {size}\r\n"));
+        let (head, ..) = ask(server, &announced, b"").await;
         let upload = header(&head, "location").to_owned();
         let media = "upload-offset: 0\r\ncontent-type: application/offset+octet-stream\r\n";
         let begun = Instant::now();

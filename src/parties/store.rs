@@ -141,19 +141,18 @@ pub(super) async fn matter(tx: &mut Tx, at: At) -> Result<Option<Matter>> {
     tx.ask(async |mut conn| {
         let found = match at {
             At::Case(id) => {
-                let row: Option<CaseRow> =
-                    cases::table
-                        .find(id)
-                        .select((
-                            cases::matter_id,
-                            cases::category,
-                            cases::flags,
-                            cases::referred_country,
-                            cases::country,
-                        ))
-                        .first(&mut conn)
-                        .await
-                        .optional()?;
+                let row: Option<CaseRow> = cases::table
+                    .find(id)
+                    .select((
+                        cases::matter_id,
+                        cases::category,
+                        cases::flags,
+                        cases::referred_country,
+                        cases::country,
+                    ))
+                    .first(&mut conn)
+                    .await
+                    .optional()?;
                 row.map(|(id, category, flags, referred, country)| {
                     (id, category, flags, referred.or(country))
                 })
