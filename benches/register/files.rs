@@ -46,8 +46,7 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
     head.lines()
         .filter_map(|line| line.split_once(": "))
         .find(|(each, _)| each.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
-        .unwrap_or_else(|| panic!("no {name} in {head}"))
+        .map_or_else(|| panic!("no {name} in {head}"), |(_, value)| value)
 }
 
 /// A case to give files to.
@@ -106,8 +105,8 @@ pub async fn measure(settings: &Settings, ground: &Ground, server: &Running) -> 
     };
     let (mut up, mut down, mut copied) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {
-        let begin = signed("POST", &format!("{at}/uploads"), &format!("upload-length: {size}\r\n"));
-        let (head, ..) = ask(server, &begin, b"").await;
+        let announced = signed("POST", &format!("{at}/uploads"), &format!("upload-length: {size}\r\n"));
+        let (head, ..) = ask(server, &announced, b"").await;
         let upload = header(&head, "location").to_owned();
         let media = "upload-offset: 0\r\ncontent-type: application/offset+octet-stream\r\n";
         let begun = Instant::now();

@@ -9,7 +9,9 @@ use temwen::evidence::{self, upkeep};
 use temwen::values::MatterId;
 use uuid::Uuid;
 
-use crate::files::{begin, bytes, directory, give, investigated, location, metadata, objects, send, sha256};
+use crate::files::{
+    begin, bytes, directory, give, hex, investigated, location, metadata, objects, send, sha256,
+};
 use crate::harness::{PASSWORD, TestApp};
 
 const MIB: usize = 1024 * 1024;
@@ -41,7 +43,7 @@ async fn p4_nothing_of_a_file_is_kept_in_the_clear() {
         let rows = app.rows(&format!("select * from {table}")).await;
         let text = serde_json::to_string(&rows).unwrap();
         for planted in ["PLANTED", "planted", &sha256(&file)] {
-            let coded = planted.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let coded = hex(planted.as_bytes());
             assert!(!text.contains(planted) && !text.contains(&coded), "{planted} in {table}");
         }
     }

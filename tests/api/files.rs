@@ -30,7 +30,7 @@ pub fn bytes(length: usize) -> Vec<u8> {
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |all, byte| all + &format!("{byte:02x}"))
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
@@ -113,7 +113,7 @@ pub async fn give(caller: &Caller<'_>, at: &str, file: &[u8], said: &str) -> Str
 }
 
 /// A case and an investigator who works on it.
-pub async fn investigated<'a>(app: &'a TestApp) -> (String, Caller<'a>, Caller<'a>) {
+pub async fn investigated(app: &TestApp) -> (String, Caller<'_>, Caller<'_>) {
     let triage = app.signed_in(Role::TriageOfficer).await;
     let case = case_from(&triage, complaint(), "minor_misconduct").await;
     let case = id(&case).to_owned();

@@ -340,8 +340,8 @@ impl<'a> Stage<'a> {
         let evidence = give(&coordinator.caller, &uploads, &photo(), "").await;
         let upload = location(&begin(&coordinator.caller, &uploads, 5, "").await);
         let upload = upload.rsplit('/').next().unwrap().to_owned();
-        let reporter = app.reporter(&receipts[0]).await;
-        let reported = give(&reporter, "/v1/reporter/evidence", b"a file", "").await;
+        let them = app.reporter(&receipts[0]).await;
+        let reported = give(&them, "/v1/reporter/evidence", b"a file", "").await;
 
         // Who works on it, or did.
         let works = |player: &Player<'_>| {
