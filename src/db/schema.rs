@@ -397,6 +397,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    matchings (id) {
+        id -> Uuid,
+        matter_id -> Nullable<Uuid>,
+        marks -> Nullable<Array<Bytea>>,
+        units -> Nullable<Array<Uuid>>,
+        made_at -> Timestamptz,
+        done_at -> Nullable<Timestamptz>,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
     messages (id) {
         id -> Uuid,
         complaint_id -> Uuid,
@@ -634,6 +646,7 @@ diesel::table! {
         confirmed_by -> Nullable<Uuid>,
         confirmed_at -> Nullable<Timestamptz>,
         voided_at -> Nullable<Timestamptz>,
+        grounds -> Array<Text>,
         version -> Int4,
         salt -> Uuid,
     }
@@ -661,6 +674,7 @@ diesel::joinable!(case_duties -> users (user_id));
 diesel::joinable!(case_words -> cases (case_id));
 diesel::joinable!(complaint_words -> complaints (complaint_id));
 diesel::joinable!(complaints -> cases (case_id));
+diesel::joinable!(consents -> consents (withdraws));
 diesel::joinable!(consents -> parties (party_id));
 diesel::joinable!(consents -> users (recorded_by));
 diesel::joinable!(custody_events -> evidence (evidence_id));
@@ -689,6 +703,7 @@ diesel::joinable!(parties -> users (added_by));
 diesel::joinable!(party_identities -> parties (party_id));
 diesel::joinable!(party_identities -> users (by_user));
 diesel::joinable!(party_marks -> parties (party_id));
+diesel::joinable!(personnel -> units (unit_id));
 diesel::joinable!(personnel -> users (user_id));
 diesel::joinable!(proposals -> cases (case_id));
 diesel::joinable!(proposals -> complaints (complaint_id));
@@ -696,11 +711,14 @@ diesel::joinable!(redactions -> complaints (complaint_id));
 diesel::joinable!(redactions -> users (author_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(reveals -> parties (party_id));
+diesel::joinable!(reveals -> reveals (under));
 diesel::joinable!(roster_marks -> personnel (personnel_id));
 diesel::joinable!(roster_marks -> units (unit_id));
 diesel::joinable!(roster_marks -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(submissions -> complaints (complaint_id));
+diesel::joinable!(units -> personnel (commander_id));
+diesel::joinable!(units -> units (parent_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     allegations,
@@ -730,6 +748,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     log_states,
     log_tiles,
     master_keys,
+    matchings,
     messages,
     notes,
     parties,
