@@ -4,6 +4,7 @@
 //! the routing that follow. Does not belong here: accounts themselves, and what is said about anybody.
 //! May touch: its own stores and [`Tx`].
 
+mod following_store;
 pub(crate) mod http;
 mod marks;
 mod routing;

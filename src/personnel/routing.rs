@@ -1,6 +1,6 @@
 //! What follows from matching: walls, and whose desk a matter lies on.
 
-use super::{marks_of_known, store};
+use super::{following_store, marks_of_known, store};
 use crate::audit::{Event, What};
 use crate::db::{Caller, Tx};
 use crate::error::{Error, Kind, Result};
@@ -82,20 +82,21 @@ pub(super) async fn remember_roster(tx: &mut Tx, marks: &[[u8; 32]], units: &[Un
     if marks.is_empty() && units.is_empty() {
         return Ok(());
     }
-    store::remember_roster(tx, marks, units).await
+    following_store::remember_roster(tx, marks, units).await
 }
 
 /// What changes of the roster mean for the matters there are, each in a transaction of its own; how many were seen to.
 pub async fn follow_roster(temwen: &Temwen) -> Result<usize> {
     let caller = Caller::system("personnel");
     let mut seen_to = 0;
-    for change in temwen.db.read(&caller, async |conn| store::roster_changes(conn).await).await? {
-        let behind = temwen.db.read(&caller, async |conn| store::matters_behind(conn, change).await).await?;
+    for change in temwen.db.read(&caller, async |conn| following_store::roster_changes(conn).await).await? {
+        let behind =
+            temwen.db.read(&caller, async |conn| following_store::matters_behind(conn, change).await).await?;
         for matter in behind {
             seen_to += usize::from(see_to(temwen, &caller, matter).await?);
         }
         let end = async |tx: &mut Tx| {
-            if !store::end_roster_change(tx, change).await? {
+            if !following_store::end_roster_change(tx, change).await? {
                 return Err(Error::not_found());
             }
             tx.record(Event::register(What::RosterFollowed));

@@ -630,7 +630,8 @@ async fn p4_whom_another_register_accuses_under_a_number_is_called_by_a_pseudony
 
 #[actix_web::test]
 async fn p3_whom_an_imported_allegation_accuses_does_not_see_the_case() {
-    let desk = Desk::with(clean(6)).await.alleging(&format!("{ALLEGED}\nOLD-3,1,NUM-77,Blow,minor_misconduct,\n"));
+    let desk =
+        Desk::with(clean(6)).await.alleging(&format!("{ALLEGED}\nOLD-3,1,NUM-77,Blow,minor_misconduct,\n"));
     let keeper = desk.app.signed_in(Role::Administrator).await;
     let (named, monitor) =
         (desk.app.signed_in(Role::TriageOfficer).await, desk.app.signed_in(Role::OhchrMonitor).await);
