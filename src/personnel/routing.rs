@@ -9,6 +9,7 @@ use crate::values::{MatterId, UnitId};
 
 /// What came of matching the parties of a matter to accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each part of what came of it stands for itself")]
 pub struct Routing {
     /// How many accounts it was hidden from now.
     pub walled: i32,
