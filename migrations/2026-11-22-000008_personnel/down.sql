@@ -103,17 +103,18 @@ $$;
 drop trigger cases_never_unowned on cases;
 drop trigger complaints_never_unowned on complaints;
 drop function ask_to_glance(uuid, uuid, text, bytea), acting_at(), desks_left(), walls_follow(uuid, uuid, timestamptz),
-    put_up_walls_near(bytea[], uuid[], timestamptz), matters_near(bytea[], uuid[]), put_up_walls_apart(uuid, timestamptz),
-    put_up_walls(uuid, timestamptz), reroute(uuid, timestamptz), never_unowned(), desk_is_left(text, uuid), is_outside(uuid),
-    rests_on_name(uuid, uuid), conflicts_of(uuid), named_in(uuid), walled(uuid, uuid), unit_may_belong(uuid, uuid);
-drop table glances, wall_liftings, roster_marks;
+    matters_behind(uuid), matters_near(bytea[], uuid[]), put_up_walls_apart(uuid, timestamptz),
+    put_up_walls(uuid, timestamptz), match_later(uuid, timestamptz), concerns_leadership(uuid), reroute(uuid, timestamptz), never_unowned(),
+    signer_is_left(uuid), desk_is_left(text, uuid), is_outside(uuid), may_be_lifted(uuid, uuid), conflicts_of(uuid), walled(uuid, uuid), unit_may_belong(uuid, uuid);
+drop table glances, wall_liftings, roster_marks, matchings;
+drop function keep_grounds(), grounds_of(uuid, uuid, uuid), grounds_in(uuid), named_in(uuid);
 alter table units drop column commander_id;
 drop table personnel, units;
 do $$
 declare
     tab text;
 begin
-    foreach tab in array array['units', 'personnel', 'roster_marks', 'wall_liftings', 'glances'] loop
+    foreach tab in array array['units', 'personnel', 'roster_marks', 'matchings', 'wall_liftings', 'glances'] loop
         execute format('drop function %I()', tab || '_noted');
     end loop;
 end

@@ -54,7 +54,7 @@ create table roster_marks (
     user_id uuid constraint roster_marks_user_fkey references users,
     personnel_id uuid constraint roster_marks_personnel_fkey references personnel,
     unit_id uuid constraint roster_marks_unit_fkey references units,
-    kind text not null constraint roster_marks_kind_known check (kind in ('name', 'single_name', 'service_number', 'unit')),
+    kind text not null constraint roster_marks_kind_known check (kind in ('name', 'single_name', 'part', 'service_number', 'unit')),
     mark bytea not null constraint roster_marks_mark_whole check (octet_length(mark) = 32),
     salt uuid not null default gen_random_uuid(),
     constraint roster_marks_of_one check (num_nonnulls(user_id, personnel_id, unit_id) = 1 and (unit_id is not null) = (kind = 'unit'))
@@ -64,9 +64,27 @@ create unique index roster_marks_user_once on roster_marks (user_id, mark) where
 create unique index roster_marks_personnel_once on roster_marks (personnel_id, mark) where personnel_id is not null;
 create unique index roster_marks_unit_once on roster_marks (unit_id, mark) where unit_id is not null;
 comment on table roster_marks is 'By what an account, a person or a unit is known again. Never removed: who was called something else is still the same.';
+comment on column roster_marks.kind is 'A part is one of several names that somebody has: it is compared with a subject of whom no other name is known.';
 comment on column roster_marks.mark is 'HMAC-SHA-256 under the register''s own key, which the database does not hold.';
 comment on column roster_marks.salt is 'Random: makes the digest of this row tell nothing of what it holds.';
 create trigger roster_marks_stay before update or delete on roster_marks for each row execute function refuse_change();
+
+create table matchings (
+    id uuid constraint matchings_pkey primary key default gen_random_uuid(),
+    matter_id uuid,
+    marks bytea[],
+    units uuid[],
+    made_at timestamptz not null,
+    done_at timestamptz,
+    salt uuid not null default gen_random_uuid(),
+    constraint matchings_of_one_thing check ((matter_id is null) = (marks is not null) and (marks is null) = (units is null))
+);
+create unique index matchings_of_matter on matchings (matter_id) where matter_id is not null and done_at is null;
+create index matchings_due on matchings (made_at, id) where done_at is null;
+comment on table matchings is 'What is still to be matched: a matter whose walls could not all be put up at once, or a change of the roster. Done within the minute.';
+comment on column matchings.matter_id is 'Until it is matched, only the OHCHR and its reporter know of it.';
+comment on column matchings.marks is 'By what those are known again whom the roster tells something new about.';
+comment on column matchings.salt is 'Random: makes the digest of this row tell nothing of what it holds.';
 
 alter table units enable row level security;
 create policy units_roster on units for select to temwen_server using ((select sees('roster')));
@@ -79,8 +97,13 @@ create policy personnel_change on personnel for update to temwen_server using ((
 alter table roster_marks enable row level security;
 create policy roster_marks_roster on roster_marks for select to temwen_server using ((select sees('roster')));
 create policy roster_marks_add on roster_marks for insert to temwen_server with check ((select sees('roster')));
+alter table matchings enable row level security;
+create policy matchings_roster on matchings for select to temwen_server using (matter_id is null and (select sees('roster')));
+create policy matchings_add on matchings for insert to temwen_server with check (matter_id is null and done_at is null and (select sees('roster')));
+create policy matchings_done on matchings for update to temwen_server using (matter_id is null and (select acting_kind()) = 'system');
 
-grant select, insert on units, personnel, roster_marks to temwen_server;
+grant select, insert on units, personnel, roster_marks, matchings to temwen_server;
+grant update (done_at) on matchings to temwen_server;
 grant update (name, country, parent_id, commander_id, version) on units to temwen_server;
 grant update (name, service_number, number_mark, unit_id, rank, country, user_id, leadership, left_at, version) on personnel to temwen_server;
 
@@ -110,7 +133,7 @@ alter table walls
         when 'automatic' then matched is not null and rests_on is not null and put_up_by is null and reason is null
         else matched is null and rests_on is null and put_up_by is not null end);
 comment on column walls.matched is 'Of a wall that put itself up: whether the account is the person who is named, serves in the unit of a subject, or commands above it.';
-comment on column walls.rests_on is 'Of a wall that put itself up: what was the same. One that rests on a name alone can be lifted by two officers.';
+comment on column walls.rests_on is 'Of a wall that put itself up: what was the same. Two officers can lift every one but that of a person known by a service number.';
 select remember('walls', 'user_id || ''/'' || matter_id', 'matter_id::text');
 
 create table wall_liftings (
@@ -124,6 +147,7 @@ create table wall_liftings (
     confirmed_by uuid constraint wall_liftings_confirmed_by_fkey references users,
     confirmed_at timestamptz,
     voided_at timestamptz,
+    grounds text[] not null default '{}',
     version integer not null default 1,
     salt uuid not null default gen_random_uuid(),
     constraint wall_liftings_second_person check (confirmed_by <> proposed_by),
@@ -131,8 +155,9 @@ create table wall_liftings (
     constraint wall_liftings_confirmed_whole check (num_nonnulls(confirmed_by, confirmed_at, confirm_reason) in (0, 3))
 );
 create unique index wall_liftings_one_at_a_time on wall_liftings (user_id, matter_id) where voided_at is null;
-comment on table wall_liftings is 'A wall that was put up for a name that two persons share no longer stands once two officers say so. The wall itself stays on record.';
-comment on column wall_liftings.voided_at is 'When something else than a name was found to be the same: the wall stands again.';
+comment on table wall_liftings is 'A wall that was put up for a name that two persons share, or for what the roster says of somebody''s unit, no longer stands once two officers say so. The wall itself stays on record.';
+comment on column wall_liftings.voided_at is 'When something else was found to be the same: the wall stands again.';
+comment on column wall_liftings.grounds is 'What the officers judged: which of the parties, known by what, led to the account. Digests with the row''s salt.';
 comment on column wall_liftings.salt is 'Random: makes the digest of this row tell nothing of what it holds.';
 
 create function walled(account uuid, matter uuid) returns boolean stable security definer set search_path = public, pg_temp language sql as $$
@@ -143,51 +168,78 @@ comment on function walled is 'Whether a wall stands between an account and a ma
 
 create or replace view own_walls with (security_barrier) as
     select w.matter_id from walls w where w.user_id = acting_user() and not exists (
-        select from wall_liftings l where l.user_id = w.user_id and l.matter_id = w.matter_id and l.confirmed_at is not null and l.voided_at is null);
+        select from wall_liftings l where l.user_id = w.user_id and l.matter_id = w.matter_id and l.confirmed_at is not null and l.voided_at is null)
+    -- Of what is not matched yet, nobody can tell who may not know of it.
+    union all select m.matter_id from matchings m where m.done_at is null and m.matter_id is not null and (select not sees('outside'));
 
--- Whoever is named in a matter, as the person of the roster and the account that they are.
-create function named_in(matter uuid) returns table (role text, personnel_id uuid, user_id uuid, unit_id uuid, rests_on text)
-    stable security definer set search_path = public, pg_temp language sql as $$
+-- Whoever is named in a matter, as the person of the roster and the account that they are. A name of one part is compared with the
+-- parts of longer names for a subject alone ("Sergeant Mwangi").
+create function named_in(matter uuid) returns table (
+    role text, personnel_id uuid, user_id uuid, unit_id uuid, rests_on text, part boolean, party_id uuid, mark bytea
+) stable security definer set search_path = public, pg_temp language sql as $$
     select p.role, coalesce(r.personnel_id, own.id), coalesce(r.user_id, person.user_id), r.unit_id,
-        case when r.kind in ('name', 'single_name') then 'name' else r.kind end
+        case when r.kind in ('name', 'single_name', 'part') then 'name' else r.kind end, r.kind = 'part', p.id, m.mark
     from parties p join party_marks m on m.party_id = p.id join roster_marks r on r.mark = m.mark
         left join personnel person on person.id = r.personnel_id
         left join personnel own on own.user_id = r.user_id
-    where p.matter_id = named_in.matter
+    where p.matter_id = named_in.matter and (r.kind <> 'part' or p.role = 'subject')
 $$;
 comment on function named_in is 'Whom of the roster and of the accounts the parties of a matter may be, and which units are named.';
 
 -- Those who may not know of a matter: whoever is named in it; whoever serves with a subject, or commands above them. The force
 -- commander and the deputy stand above every unit: the chain ends below them, or nobody could order anything. What concerns
--- themselves is dealt with outside.
+-- themselves is dealt with outside. One part of a name says too little to say where somebody serves.
+create function grounds_in(matter uuid) returns table (user_id uuid, matched text, rests_on text, party_id uuid, mark bytea)
+    stable security definer set search_path = public, pg_temp language sql as $$
+    with recursive named as materialized (select * from named_in(grounds_in.matter)),
+    subjects as (select * from named n where n.role = 'subject' and not n.part),
+    own_units as (
+        select n.unit_id, n.rests_on, n.party_id, n.mark from subjects n where n.unit_id is not null
+        union select h.unit_id, n.rests_on, n.party_id, n.mark from subjects n join personnel h on h.id = n.personnel_id where h.unit_id is not null
+        union select u.id, n.rests_on, n.party_id, n.mark from subjects n join units u on u.commander_id = n.personnel_id),
+    chain as (
+        select o.unit_id, o.rests_on, o.party_id, o.mark from own_units o
+        union select u.parent_id, c.rests_on, c.party_id, c.mark from chain c join units u on u.id = c.unit_id where u.parent_id is not null),
+    found as (
+        select n.user_id, 'person' as matched, n.rests_on, n.party_id, n.mark from named n
+        union all select h.user_id, 'unit', o.rests_on, o.party_id, o.mark from own_units o join personnel h on h.unit_id = o.unit_id
+        union all select h.user_id, 'command', c.rests_on, c.party_id, c.mark from chain c join units u on u.id = c.unit_id join personnel h on h.id = u.commander_id
+            where h.leadership not in ('force_commander', 'deputy') or c.unit_id in (select o.unit_id from own_units o))
+    select f.user_id, f.matched, f.rests_on, f.party_id, f.mark from found f where f.user_id is not null
+$$;
+comment on function grounds_in is 'Which of the parties of a matter lead to which accounts, and by what.';
+
 create function conflicts_of(matter uuid) returns table (user_id uuid, matched text, rests_on text)
     stable security definer set search_path = public, pg_temp language sql as $$
-    with recursive named as materialized (select * from named_in(conflicts_of.matter)),
-    own_units as (
-        select n.unit_id, n.rests_on from named n where n.role = 'subject' and n.unit_id is not null
-        union select h.unit_id, n.rests_on from named n join personnel h on h.id = n.personnel_id where n.role = 'subject' and h.unit_id is not null
-        union select u.id, n.rests_on from named n join units u on u.commander_id = n.personnel_id where n.role = 'subject'),
-    chain as (
-        select o.unit_id, o.rests_on from own_units o
-        union select u.parent_id, c.rests_on from chain c join units u on u.id = c.unit_id where u.parent_id is not null),
-    found as (
-        select n.user_id, 'person' as matched, n.rests_on from named n
-        union all select h.user_id, 'unit', o.rests_on from own_units o join personnel h on h.unit_id = o.unit_id
-        union all select h.user_id, 'command', c.rests_on from chain c join units u on u.id = c.unit_id join personnel h on h.id = u.commander_id
-            where h.leadership not in ('force_commander', 'deputy') or c.unit_id in (select o.unit_id from own_units o))
-    select distinct on (f.user_id) f.user_id, f.matched, f.rests_on from found f where f.user_id is not null
+    select distinct on (f.user_id) f.user_id, f.matched, f.rests_on from grounds_in(conflicts_of.matter) f
     -- What is surest stands on record.
-    order by f.user_id, f.rests_on = 'name', f.matched <> 'person', f.matched
+    order by f.user_id, f.matched <> 'person' or f.rests_on <> 'service_number', f.rests_on = 'name', f.matched <> 'person', f.matched
 $$;
 comment on function conflicts_of is 'Accounts that may not know of a matter, by what its parties are said to be.';
 
-create function rests_on_name(account uuid, of_case uuid) returns boolean stable security definer set search_path = public, pg_temp language sql as $$
-    select coalesce((select c.rests_on = 'name' from conflicts_of((select k.matter_id from cases k where k.id = of_case)) c where c.user_id = account), true)
+create function may_be_lifted(account uuid, of_case uuid) returns boolean stable security definer set search_path = public, pg_temp language sql as $$
+    select coalesce((select c.matched <> 'person' or c.rests_on <> 'service_number'
+        from conflicts_of((select k.matter_id from cases k where k.id = of_case)) c where c.user_id = account), true)
 $$;
-comment on function rests_on_name is 'Whether nothing but a name, as parties and roster are now, hides a case from an account.';
+comment on function may_be_lifted is 'Whether anything less than a service number, as parties and roster are now, hides a case from an account.';
 
--- These two tell of any matter: only the functions above and below, which tell each caller of nothing else, may ask them.
-revoke execute on function named_in, conflicts_of from public;
+create function grounds_of(account uuid, matter uuid, salt uuid) returns text[] stable security definer set search_path = public, pg_temp language sql as $$
+    select coalesce(array_agg(distinct encode(sha256(convert_to(grounds_of.salt::text || g.party_id || g.matched, 'UTF8') || g.mark), 'hex')), '{}')
+    from grounds_in(grounds_of.matter) g where g.user_id = grounds_of.account
+$$;
+comment on function grounds_of is 'What leads from the parties of a matter to an account, as digests that nothing can be read from.';
+
+create function keep_grounds() returns trigger security definer set search_path = public, pg_temp language plpgsql as $$
+begin
+    new.grounds := grounds_of(new.user_id, new.matter_id, new.salt);
+    return new;
+end
+$$;
+comment on function keep_grounds is 'Keeps with a lifting what it was that the officers judged.';
+create trigger wall_liftings_keep_grounds before insert on wall_liftings for each row execute function keep_grounds();
+
+-- These tell of any matter: only the functions above and below, which tell each caller of nothing else, may ask them.
+revoke execute on function named_in, grounds_in, conflicts_of, grounds_of from public;
 
 -- Outside --------------------------------------------------------------------------------------------------------
 
@@ -206,6 +258,12 @@ create function desk_is_left(desk text, matter uuid) returns boolean stable secu
         and exists (select from users u where desk = any (u.roles))
 $$;
 comment on function desk_is_left is 'Whether nobody is left at a desk who could work on a matter.';
+
+create function signer_is_left(matter uuid) returns boolean stable security definer set search_path = public, pg_temp language sql as $$
+    select exists (select from users u where u.roles && case when is_outside(matter) then '{ohchr_monitor}' else '{triage_officer,psea_coordinator,ohchr_monitor}'::text[] end
+        and u.deactivated_at is null and not walled(u.id, matter))
+$$;
+comment on function signer_is_left is 'Whether somebody who may sign for a matter knows of it.';
 
 create function never_unowned() returns trigger security definer set search_path = public, pg_temp language plpgsql as $$
 declare
@@ -251,16 +309,35 @@ end
 $$;
 comment on function reroute is 'Ends the work of whoever is walled, and moves a matter to the desk of the OHCHR where nobody is left at its own.';
 
--- Matching and the roster wait for each other, so that of a person who is named while they are entered neither is missed.
-create function put_up_walls(matter uuid, at timestamptz) returns table (walled integer, outside boolean, rerouted boolean, without_officer boolean)
+create function concerns_leadership(matter uuid) returns boolean stable security definer set search_path = public, pg_temp language sql as $$
+    select exists (
+        select from named_in(concerns_leadership.matter) n left join personnel h on h.id = n.personnel_id left join users u on u.id = n.user_id
+        where n.role = 'subject' and (h.leadership <> 'none' or u.roles <> '{integration}' and not n.part))
+$$;
+comment on function concerns_leadership is 'Whether a subject of a matter has an office of the leadership, or is an officer of the register.';
+revoke execute on function concerns_leadership from public;
+
+create function match_later(matter uuid, at timestamptz) returns void security definer set search_path = public, pg_temp language sql as $$
+    insert into matchings (matter_id, made_at) values (match_later.matter, match_later.at) on conflict do nothing
+$$;
+comment on function match_later is 'Has a matter matched within the minute; until then, only the OHCHR and its reporter know of it.';
+
+-- Matching and the roster wait for each other, so that of a person who is named while they are entered neither is missed. A matter of
+-- which nobody could be known again waits for nothing.
+create function put_up_walls(matter uuid, at timestamptz)
+    returns table (walled integer, outside boolean, rerouted boolean, without_officer boolean, caught_up boolean)
     security definer set search_path = public, pg_temp language plpgsql as $$
 declare
     up integer := 0;
+    again integer := 0;
     goes_outside boolean := false;
     moved boolean := false;
     nobody boolean := false;
+    done boolean := false;
 begin
-    perform pg_advisory_xact_lock_shared(hashtext('temwen roster'));
+    if exists (select from parties p join party_marks m on m.party_id = p.id where p.matter_id = put_up_walls.matter) then
+        perform pg_advisory_xact_lock_shared(hashtext('temwen roster'));
+    end if;
     if exists (select from named_in(matter)) then
         -- As many as one entry can tell of; the rest follows within the minute.
         insert into walls (user_id, matter_id, kind, matched, rests_on, put_up_at)
@@ -270,33 +347,52 @@ begin
             on conflict do nothing;
         get diagnostics up = row_count;
         update wall_liftings l set voided_at = put_up_walls.at, version = l.version + 1 from conflicts_of(matter) c
-            where l.matter_id = put_up_walls.matter and l.user_id = c.user_id and l.voided_at is null and c.rests_on <> 'name';
-        goes_outside := not is_outside(matter) and exists (
-            select from named_in(matter) n left join personnel h on h.id = n.personnel_id left join users u on u.id = n.user_id
-            where n.role = 'subject' and (h.leadership <> 'none' or u.roles <> '{integration}'));
+            where l.matter_id = put_up_walls.matter and l.user_id = c.user_id and l.voided_at is null
+                and (c.matched = 'person' and c.rests_on = 'service_number' or not grounds_of(l.user_id, l.matter_id, l.salt) <@ l.grounds);
+        get diagnostics again = row_count;
+        goes_outside := not is_outside(matter) and concerns_leadership(matter);
         if goes_outside then
             update complaints c set flags = c.flags || 'outside'::text, version = c.version + (c.received_at <> put_up_walls.at)::integer where c.matter_id = put_up_walls.matter;
             update cases c set flags = c.flags || 'outside'::text, updated_at = put_up_walls.at, version = c.version + 1 where c.matter_id = put_up_walls.matter;
         end if;
         select r.rerouted, r.without_officer into moved, nobody from reroute(matter, at) r;
     end if;
-    return query select up, goes_outside, goes_outside or moved, nobody or goes_outside and desk_is_left('ohchr_monitor', matter);
+    if up >= 250 and exists (
+        select from conflicts_of(matter) c where not exists (select from walls w where w.user_id = c.user_id and w.matter_id = put_up_walls.matter))
+    then
+        perform match_later(matter, at);
+    else
+        update matchings m set done_at = put_up_walls.at where m.matter_id = put_up_walls.matter and m.done_at is null;
+        done := found;
+    end if;
+    return query select up + again, goes_outside, goes_outside or moved, nobody or goes_outside and desk_is_left('ohchr_monitor', matter), done;
 end
 $$;
 comment on function put_up_walls is 'Walls whoever the parties of a matter are matched to, and routes it outside those concerned.';
 
 -- The reporter's receipt is the entry that registers their complaint. What follows from whom they named must not stand in it: it would
--- tell who has an account. So it is noted apart, for an entry of its own in the same transaction.
+-- tell who has an account. So it is noted apart, for an entry of its own in the same transaction. And no complaint is ever refused
+-- because of the roster: what cannot be matched now is stored, and hidden until it is.
 create function put_up_walls_apart(matter uuid, at timestamptz) returns boolean language plpgsql as $$
 declare
     before text := coalesce(current_setting('temwen.changes', true), '');
-    routed record;
+    patience text := current_setting('lock_timeout');
+    moved boolean := false;
+    nobody boolean := false;
 begin
     perform set_config('temwen.changes', '', true);
-    select * into routed from put_up_walls(matter, at);
+    begin
+        perform set_config('lock_timeout', '2s', true);
+        select p.rerouted, p.without_officer into moved, nobody from put_up_walls(matter, at) p;
+        perform set_config('lock_timeout', patience, true);
+    exception when others or query_canceled then
+        moved := false;
+        nobody := false;
+        perform match_later(matter, at);
+    end;
     perform set_config('temwen.apart', current_setting('temwen.changes', true), true), set_config('temwen.changes', before, true),
-        set_config('temwen.rerouted', case when routed.rerouted then 'yes' else '' end, true),
-        set_config('temwen.without_officer', case when routed.without_officer then 'yes' else '' end, true);
+        set_config('temwen.rerouted', case when moved then 'yes' else '' end, true),
+        set_config('temwen.without_officer', case when nobody then 'yes' else '' end, true);
     return true;
 end
 $$;
@@ -315,12 +411,14 @@ $$;
 comment on function matters_near is 'Matters that name somebody with one of these marks, or a subject of one of these units or of what belongs to them.';
 revoke execute on function matters_near from public;
 
-create function put_up_walls_near(marks bytea[], units uuid[], at timestamptz)
-    returns table (matter uuid, walled integer, outside boolean, rerouted boolean, without_officer boolean)
-    security definer set search_path = public, pg_temp language sql as $$
-    select m.id, p.* from matters_near(marks, units) as m (id), put_up_walls(m.id, at) p where p.walled > 0 or p.rerouted
+create function matters_behind(step uuid) returns setof uuid stable security definer set search_path = public, pg_temp language sql as $$
+    select near.id from matchings m, matters_near(m.marks, m.units) as near (id)
+    where m.id = step and m.done_at is null and (select acting_kind()) = 'system'
+        and (exists (select from conflicts_of(near.id) c where not walled(c.user_id, near.id))
+            or exists (select from wall_liftings l where l.matter_id = near.id and l.voided_at is null)
+            or not is_outside(near.id) and concerns_leadership(near.id))
 $$;
-comment on function put_up_walls_near is 'What a change of the roster means for the matters that there are.';
+comment on function matters_behind is 'Matters for which a change of the roster means something that was not seen to yet.';
 
 create function walls_follow(source uuid, target uuid, at timestamptz) returns void security definer set search_path = public, pg_temp language plpgsql as $$
 begin
@@ -348,13 +446,11 @@ create function desks_left() returns setof uuid stable security definer set sear
         select c.matter_id, c.owner_role from complaints c where c.status in ('received', 'acknowledged') and c.owner_role <> 'ohchr_monitor'
             and (c.owner_role in (select role from unmanned) or exists (select from walls w where w.matter_id = c.matter_id)))
     select distinct d.matter_id from doubtful d where (select acting_kind()) = 'system' and desk_is_left(d.owner_role, d.matter_id)
-    -- Where walls are more than one statement puts up.
-    union select w.matter_id from walls w where w.kind = 'automatic' and (select acting_kind()) = 'system'
-        group by w.matter_id having count(*) % 250 = 0
-            and exists (select from conflicts_of(w.matter_id) c where not exists (select from walls o where o.user_id = c.user_id and o.matter_id = w.matter_id))
+    -- Whose walls could not all be put up at once.
+    union select m.matter_id from matchings m where m.matter_id is not null and m.done_at is null and (select acting_kind()) = 'system'
     limit 200
 $$;
-comment on function desks_left is 'Open matters on a desk where nobody is left who could work on them.';
+comment on function desks_left is 'Open matters on a desk where nobody is left who could work on them, and those that are still to be matched.';
 
 -- A look over the wall ---------------------------------------------------------------------------------------------
 --
@@ -551,5 +647,6 @@ create policy messages_not_by_glance on messages as restrictive for insert to te
 select remember('units', 'id::text', 'id::text');
 select remember('personnel', 'id::text', 'id::text');
 select remember('roster_marks', 'id::text', 'coalesce(user_id, personnel_id, unit_id)::text');
+select remember('matchings', 'id::text', 'coalesce(matter_id, id)::text');
 select remember('wall_liftings', 'id::text', 'matter_id::text');
 select remember('glances', 'id::text', 'id::text');

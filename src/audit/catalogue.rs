@@ -165,7 +165,7 @@ text_enum! {
         MatterRerouted = "matter.rerouted",
         /// Nobody is left at the desk of the OHCHR either who could work on a matter.
         MatterWithoutOfficer = "matter.without_officer",
-        /// Somebody was proposed to see a matter again that was hidden from them for their name alone.
+        /// Somebody was proposed to see a matter again that was hidden from them for their name, or for what the roster says.
         LiftingProposed = "lifting.proposed",
         /// A second officer confirmed it.
         LiftingConfirmed = "lifting.confirmed",
@@ -243,5 +243,7 @@ text_enum! {
         CustodyRead = "custody.read",
         /// Somebody told of an event in a file's chain of custody.
         CustodyRecorded = "custody.recorded",
+        /// What a change of the roster means for the matters there are was seen to.
+        RosterFollowed = "roster.followed",
     }
 }

@@ -1,4 +1,5 @@
-//! Two persons share a name: a wall that was put up for the name alone is lifted by two officers, and stays on record.
+//! Two persons share a name, or the roster puts somebody near a subject who is not: a wall that was put up for less than a service
+//! number is lifted by two officers, and stays on record.
 
 use chrono::{DateTime, Utc};
 
@@ -12,7 +13,7 @@ use crate::personnel;
 use crate::values::{CaseId, Reason, UserId};
 use crate::vault::Place;
 
-/// Somebody is to know again of a matter that was hidden from them for their name alone.
+/// Somebody is to know again of a matter that was hidden from them for their name, or for what the roster says of them.
 #[derive(Debug, Clone, diesel::Queryable, diesel::Selectable)]
 #[diesel(table_name = crate::db::schema::wall_liftings, check_for_backend(diesel::pg::Pg))]
 pub struct Lifting {
@@ -35,19 +36,19 @@ pub async fn lift(tx: &mut Tx, id: CaseId, user: UserId, reason: &Reason) -> Res
     let case = lock(tx, id).await?;
     tx.allow(Action::LiftWall)?;
     let by = tx.actor().user().ok_or_else(Error::forbidden)?;
-    if !store::stands_for_a_name(tx, case.matter_id, user).await? {
+    if !store::may_be_judged(tx, case.matter_id, user).await? {
         return match store::any_wall(tx, case.matter_id, user).await? {
             true => Err(Error::new(
                 Kind::WrongMoment,
-                "this wall does not rest on a name alone; it is not lifted",
+                "this wall rests on a service number, or somebody put it up; it is not lifted",
             )),
             false => Err(Error::not_found()),
         };
     }
-    if !personnel::rests_on_name(tx, user, id).await? {
+    if !personnel::may_be_lifted(tx, user, id).await? {
         return Err(Error::new(
             Kind::WrongMoment,
-            "more than a name is the same by now; the wall is not lifted",
+            "a service number is the same by now; the wall is not lifted",
         ));
     }
     match store::open(tx, case.matter_id, user).await? {

@@ -52,10 +52,11 @@ impl From<Lifting> for LiftingView {
     }
 }
 
-/// Lift a wall that was put up because two persons share a name.
+/// Lift a wall that was put up because two persons share a name, or for what the roster says of somebody's unit.
 ///
 /// An OHCHR monitor proposes it; another one, or a PSEA coordinator, does the same again and so confirms it. Only a wall that put
-/// itself up for a name alone is lifted, and it stays on record. If a number or a unit is found to be the same later, it stands again.
+/// itself up is lifted, never one of a person known by a service number, and it stays on record. If a person is named later, or
+/// something else is found to be the same, it stands again.
 #[utoipa::path(tag = "cases", security(("token" = [])), request_body = LiftWall,
     params(("id" = Uuid, Path, description = "Which case"), ("user_id" = Uuid, Path, description = "Who is not the person who is named")),
     responses((status = 200, body = LiftingView, description = "It is lifted"), (status = 202, body = LiftingView, description = "It waits for a second officer"), Refusal))]

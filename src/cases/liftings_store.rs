@@ -10,13 +10,14 @@ use crate::db::schema::{wall_liftings, walls};
 use crate::error::Result;
 use crate::values::{MatterId, UserId};
 
-/// Whether a matter is hidden from an account, or was, by a wall that put itself up for a name.
-pub(super) async fn stands_for_a_name(tx: &mut Tx, matter: MatterId, user: UserId) -> Result<bool> {
+/// Whether a matter is hidden from an account, or was, by a wall that put itself up for less than a person's service number.
+pub(super) async fn may_be_judged(tx: &mut Tx, matter: MatterId, user: UserId) -> Result<bool> {
     let found: Option<UserId> = tx
         .ask(async |mut conn| {
             walls::table
                 .find((user, matter.uuid()))
-                .filter(walls::kind.eq("automatic").and(walls::rests_on.eq("name")))
+                .filter(walls::kind.eq("automatic"))
+                .filter(walls::matched.ne("person").or(walls::rests_on.ne("service_number")))
                 .select(walls::user_id)
                 .first(&mut conn)
                 .await

@@ -2,8 +2,8 @@
 
 use super::{Case, lock, store};
 use crate::db::Tx;
-use crate::error::Result;
-use crate::parties::{self, Keep, Learned, Named, NewParty, Party};
+use crate::error::{Error, Kind, Result};
+use crate::parties::{self, Keep, Learned, Named, NewParty, Party, PartyRole};
 use crate::personnel;
 use crate::values::CaseId;
 
@@ -16,7 +16,7 @@ pub(super) async fn add(tx: &mut Tx, keep: Keep<'_>, id: CaseId, new: NewParty) 
     let party = parties::add(tx, keep, id, new).await?;
     protect(tx, keep, &case, &party).await?;
     // Last of all: whoever acts may be one of those from whom it is hidden then.
-    personnel::match_parties(tx, case.matter_id).await?;
+    match_person(tx, &case, &party).await?;
     Ok(party)
 }
 
@@ -33,12 +33,27 @@ pub(super) async fn learn(
     let party = parties::learn(tx, keep, id, named, seen, learned).await?;
     protect(tx, keep, &case, &party).await?;
     // Last of all: whoever acts may be one of those from whom it is hidden then.
-    personnel::match_parties(tx, case.matter_id).await?;
+    match_person(tx, &case, &party).await?;
     Ok(party)
 }
 
+/// Puts up the walls that follow from a person. Only a subject may be the reason that nobody is left who could sign for the matter: it
+/// goes to the desk of the OHCHR then, and whoever checks the record hears of it. By a witness, an officer could bury it.
+async fn match_person(tx: &mut Tx, case: &Case, party: &Party) -> Result<()> {
+    let signed_for = personnel::signer_is_left(tx, case.matter_id).await?;
+    personnel::match_parties(tx, case.matter_id).await?;
+    if party.role == PartyRole::Subject || !signed_for {
+        return Ok(());
+    }
+    if personnel::signer_is_left(tx, case.matter_id).await? {
+        Ok(())
+    } else {
+        Err(Error::new(Kind::WrongMoment, super::people::NOBODY_LEFT))
+    }
+}
+
 async fn protect(tx: &mut Tx, keep: Keep<'_>, case: &Case, party: &Party) -> Result<()> {
-    let concerned = party.child && party.role != parties::PartyRole::Subject;
+    let concerned = party.child && party.role != PartyRole::Subject;
     if concerned && !case.flags.iter().any(|flag| flag == CHILD) {
         store::take_over_flags(tx, keep.policy, case, &[CHILD.to_owned()]).await?;
     }

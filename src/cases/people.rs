@@ -169,6 +169,10 @@ fn matter_of(complaint: &Complaint) -> MatterId {
     complaint.matter_id
 }
 
+/// Why something that would bury a matter is refused.
+pub(super) const NOBODY_LEFT: &str =
+    "besides you nobody would be left who could sign for this matter; it must not be hidden from all";
+
 /// Refuses the wall that would leave nobody else who could sign for the matter: hidden from all, it would be buried.
 async fn leave_somebody(tx: &mut Tx, matter: MatterId, walled: UserId) -> Result<()> {
     let by = tx.actor().user().ok_or_else(Error::forbidden)?;
@@ -177,9 +181,7 @@ async fn leave_somebody(tx: &mut Tx, matter: MatterId, walled: UserId) -> Result
     if !signs || store::somebody_is_left(tx, matter, &signers, by).await? {
         return Ok(());
     }
-    let why =
-        "besides you nobody would be left who could sign for this matter; it must not be hidden from all";
-    Err(Error::new(Kind::WrongMoment, why))
+    Err(Error::new(Kind::WrongMoment, NOBODY_LEFT))
 }
 
 async fn allow_wall(tx: &mut Tx, user: UserId) -> Result<()> {

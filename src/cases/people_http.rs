@@ -138,8 +138,8 @@ struct WallView {
     put_up_by: Option<Uuid>,
     /// Of one that put itself up: whether they are the `person` who is named, serve in the `unit` of a subject, or `command` above it.
     matched: Option<String>,
-    /// Of one that put itself up: whether a `name`, a `service_number` or a `unit` was the same. One that rests on a name alone can
-    /// be lifted.
+    /// Of one that put itself up: whether a `name`, a `service_number` or a `unit` was the same. All can be
+    /// lifted but that of a `person` known by a `service_number`.
     rests_on: Option<String>,
     /// When.
     put_up_at: DateTime<Utc>,

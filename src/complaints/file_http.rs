@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::Read;
-use super::http::{ComplaintView, sees_cases};
+use super::http::{ComplaintView, sees_cases, shown};
 use super::particulars::Particulars;
 use crate::db::data_keys;
 use crate::error::{Error, Result};
@@ -45,7 +45,12 @@ struct ComplaintFile {
     erased_at: Option<DateTime<Utc>>,
 }
 
-fn file(caller: &SignedIn, read: Read, erased_at: Option<DateTime<Utc>>) -> Result<ComplaintFile> {
+fn file(
+    temwen: &Temwen,
+    caller: &SignedIn,
+    read: Read,
+    erased_at: Option<DateTime<Utc>>,
+) -> Result<ComplaintFile> {
     let Read { complaint, said, parties, redactions } = read;
     let withheld: BTreeSet<PartyRole> =
         parties.iter().filter(|party| party.identified).map(|party| party.role).collect();
@@ -53,7 +58,7 @@ fn file(caller: &SignedIn, read: Read, erased_at: Option<DateTime<Utc>>) -> Resu
     let particulars =
         particulars.map(|json: String| serde_json::from_str(&json)).transpose().map_err(Error::internal)?;
     Ok(ComplaintFile {
-        complaint: ComplaintView::of(complaint, sees_cases(caller)),
+        complaint: ComplaintView::of(shown(temwen, caller, complaint), sees_cases(caller)),
         narrative,
         particulars,
         parties: parties.into_iter().map(PartyView::from).collect(),
@@ -86,5 +91,5 @@ async fn read_complaint(
             temwen.db.read(&caller.0, async |conn| data_keys::destroyed_at(conn, id.uuid()).await).await?
         }
     };
-    Ok(versioned(version, &file(&caller, read, erased_at)?))
+    Ok(versioned(version, &file(&temwen, &caller, read, erased_at)?))
 }

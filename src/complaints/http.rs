@@ -243,6 +243,28 @@ impl ComplaintView {
     }
 }
 
+/// A complaint as whoever asks may read of it. Whoever handed it in learns nothing from it of who has an account: where it lies with
+/// the OHCHR because of whom they named, it looks as any other does.
+pub(crate) fn shown(temwen: &Temwen, caller: &SignedIn, complaint: Complaint) -> Complaint {
+    let user = caller.0.actor.user();
+    let own = user.is_some() && complaint.submitted_by == user && !temwen.db.scope(&caller.0).everything;
+    if !own {
+        return complaint;
+    }
+    let desk = match complaint.status {
+        _ if complaint.owner_role != Role::OhchrMonitor => complaint.owner_role,
+        _ if complaint.is_psea(&temwen.policy) => Role::PseaCoordinator,
+        Status::Received | Status::Acknowledged => Role::IntakeOfficer,
+        _ => Role::TriageOfficer,
+    };
+    let Complaint { mut flags, owner_id, .. } = complaint.clone();
+    flags.retain(|flag| flag != OUTSIDE);
+    Complaint { flags, owner_role: desk, owner_id: owner_id.filter(|id| Some(*id) == user), ..complaint }
+}
+
+/// The mark of what is dealt with outside the mission.
+const OUTSIDE: &str = "outside";
+
 pub(crate) fn sees_cases(caller: &SignedIn) -> bool {
     policy::allows(&caller.0.actor, Action::ReadCases)
 }
@@ -323,7 +345,9 @@ async fn list_complaints(
         };
         let rows = temwen.db.write(&caller.0, "complaints.search", look).await?;
         let position = |(complaint, _): &Hit| (complaint.received_at, complaint.id.uuid());
-        let view = |hit| ComplaintView::found(hit, sees);
+        let view = |(complaint, matched): Hit| {
+            ComplaintView::found((shown(&temwen, &caller, complaint), matched), sees)
+        };
         return Ok(page::answer(&temwen.keys, &list, page, rows, position, view, &request));
     }
     let rows = temwen
@@ -337,7 +361,7 @@ async fn list_complaints(
         page,
         rows,
         position,
-        |complaint| ComplaintView::of(complaint, sees),
+        |complaint| ComplaintView::of(shown(&temwen, &caller, complaint), sees),
         &request,
     ))
 }
@@ -371,5 +395,6 @@ async fn acknowledge_complaint(
         super::acknowledge(tx, &temwen.policy, &temwen.texts, *id, seen.0, message.as_ref()).await
     };
     let complaint = temwen.db.write(&caller.0, "complaints.acknowledge", acknowledge).await?;
+    let complaint = shown(&temwen, &caller, complaint);
     Ok(versioned(complaint.version, &ComplaintView::of(complaint, sees_cases(&caller))))
 }

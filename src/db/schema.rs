@@ -397,6 +397,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    matchings (id) {
+        id -> Uuid,
+        matter_id -> Nullable<Uuid>,
+        marks -> Nullable<Array<Bytea>>,
+        units -> Nullable<Array<Uuid>>,
+        made_at -> Timestamptz,
+        done_at -> Nullable<Timestamptz>,
+        salt -> Uuid,
+    }
+}
+
+diesel::table! {
     messages (id) {
         id -> Uuid,
         complaint_id -> Uuid,
@@ -634,6 +646,7 @@ diesel::table! {
         confirmed_by -> Nullable<Uuid>,
         confirmed_at -> Nullable<Timestamptz>,
         voided_at -> Nullable<Timestamptz>,
+        grounds -> Array<Text>,
         version -> Int4,
         salt -> Uuid,
     }
@@ -689,6 +702,7 @@ diesel::joinable!(parties -> users (added_by));
 diesel::joinable!(party_identities -> parties (party_id));
 diesel::joinable!(party_identities -> users (by_user));
 diesel::joinable!(party_marks -> parties (party_id));
+diesel::joinable!(personnel -> units (unit_id));
 diesel::joinable!(personnel -> users (user_id));
 diesel::joinable!(proposals -> cases (case_id));
 diesel::joinable!(proposals -> complaints (complaint_id));
@@ -730,6 +744,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     log_states,
     log_tiles,
     master_keys,
+    matchings,
     messages,
     notes,
     parties,

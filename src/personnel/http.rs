@@ -186,12 +186,14 @@ async fn add_person(
         user_id: user_id.map(UserId::from),
         leadership: leadership.unwrap_or(Leadership::None),
     };
-    idempotency::once(&temwen, &caller.0, "personnel.add", &key, &body.bytes, async |tx| {
+    let added = idempotency::once(&temwen, &caller.0, "personnel.add", &key, &body.bytes, async |tx| {
         let person = PersonView::from(super::add(tx, &temwen.register, &known).await?);
         let (version, location) = (person.version, format!("/v1/personnel/{}", person.id));
         Ok(Created::new(person).version(version).at(location))
     })
-    .await
+    .await?;
+    super::see_to_roster(&temwen).await;
+    Ok(added)
 }
 
 /// Read a person's entry. That you read it is recorded.
@@ -295,5 +297,6 @@ async fn change_person(
             super::change(tx, &temwen.register, *id, seen.0, &change).await
         })
         .await?;
+    super::see_to_roster(&temwen).await;
     Ok(versioned(person.kept.version, &PersonView::from(person)))
 }

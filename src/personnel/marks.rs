@@ -16,21 +16,33 @@ const MOST_PARTS: usize = 16;
 
 /// Parts that tell nobody apart: titles and ranks that stand before a name, and particles within one. They are left out
 /// unless nothing else is left.
-const IDLE: [&str; 66] = [
+const IDLE: &[&str] = &[
     "abou",
+    "adjidan",
+    "adjudan",
+    "adjudant",
     "agent",
+    "ajan",
     "al",
     "bin",
     "brig",
     "brigadier",
+    "cabo",
+    "capitan",
     "capt",
     "captain",
     "capitaine",
+    "chief",
     "col",
     "colonel",
+    "comandante",
     "commandant",
+    "commandante",
     "commander",
+    "commissaire",
+    "commissioner",
     "constable",
+    "coronel",
     "cpl",
     "corporal",
     "caporal",
@@ -48,11 +60,18 @@ const IDLE: [&str; 66] = [
     "dr",
     "du",
     "el",
+    "enspekte",
     "gen",
     "general",
     "insp",
     "inspector",
     "inspecteur",
+    "jeneral",
+    "kaporal",
+    "kapiten",
+    "kolonel",
+    "komandan",
+    "komise",
     "la",
     "las",
     "le",
@@ -60,6 +79,7 @@ const IDLE: [&str; 66] = [
     "lieutenant",
     "los",
     "lt",
+    "lyetnan",
     "madame",
     "maj",
     "major",
@@ -72,14 +92,33 @@ const IDLE: [&str; 66] = [
     "ms",
     "msgr",
     "officer",
+    "oficial",
     "officier",
+    "ofisye",
     "pc",
+    "police",
+    "policeman",
+    "policewoman",
+    "policier",
+    "policiere",
+    "polis",
+    "polisye",
     "private",
     "pvt",
+    "sajan",
+    "sarjan",
+    "sargento",
+    "sejan",
     "sergeant",
     "sergent",
     "sgt",
+    "solda",
+    "soldado",
+    "soldat",
+    "soldier",
     "superintendent",
+    "teniente",
+    "trooper",
     "van",
     "von",
     "wo",
@@ -90,8 +129,10 @@ text_enum! {
     MarkKind {
         /// Two parts of a name, in whatever order.
         Name = "name",
-        /// The only part of a name of one part: the same as another such name, and as nothing else.
+        /// The only part of a name of one part: the same as another such name and, of a subject, as a part of a longer one.
         SingleName = "single_name",
+        /// One part of a longer name, of whoever has an account or stands on the roster.
+        Part = "part",
         /// A service number.
         ServiceNumber = "service_number",
         /// A unit's name.
@@ -133,6 +174,23 @@ pub fn marks_of_person(register: &DataKey, name: Option<&str>, service_number: O
     let number = service_number.map(fold_number).unwrap_or_default();
     if !number.is_empty() {
         all.push(made(MarkKind::ServiceNumber, &[&number]));
+    }
+    all
+}
+
+/// The same for whoever has an account or stands on the roster: also each part of a longer name, because a subject may be known by
+/// one part alone ("Sergeant Mwangi").
+pub fn marks_of_known(register: &DataKey, name: &str, service_number: Option<&str>) -> Vec<Mark> {
+    let mut all = marks_of_person(register, Some(name), service_number);
+    let parts = parts_of_name(name);
+    if parts.len() > 1 {
+        let marker = register.marker(PURPOSE);
+        let single = MarkKind::SingleName.as_str().as_bytes();
+        all.extend(
+            parts
+                .iter()
+                .map(|part| Mark { kind: MarkKind::Part, mark: marker.mark(&[single, part.as_bytes()]) }),
+        );
     }
     all
 }

@@ -80,3 +80,24 @@ fn a_name_without_end_has_an_end() {
     assert!(marks(&register(), Some(&long.join(" ")), None).len() <= 120);
     assert_eq!(marks(&register(), Some("Jean Jean Jean"), None).len(), 1);
 }
+
+#[test]
+fn p3_a_rank_is_no_name_and_a_part_of_a_longer_name_is_known_again_only_for_whoever_is_known() {
+    let register = register();
+    let known = marks_of_known(&register, "John Mwangi", None);
+    for (said, meets) in [
+        ("Mwangi", true),
+        ("Sergeant Mwangi", true),
+        ("Sèjan Mwangi", true),
+        ("ofisye JOHN", true),
+        ("Mwangi John", true),
+        ("Peter Mwangi", false),
+        ("Mwangis", false),
+        ("Sergeant", false),
+    ] {
+        let said = marks(&register, Some(said), None);
+        assert_eq!(known.iter().any(|known| said.contains(&known.mark)), meets);
+    }
+    assert!(!names_meet("John Mwangi", "Mwangi"), "of two who are named, one name alone tells nothing");
+    assert_eq!(marks_of_known(&register, "Mwangi", None), marks_of_person(&register, Some("Mwangi"), None));
+}

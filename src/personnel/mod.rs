@@ -4,6 +4,7 @@
 //! the routing that follow. Does not belong here: accounts themselves, and what is said about anybody.
 //! May touch: its own stores and [`Tx`].
 
+mod following_store;
 pub(crate) mod http;
 mod marks;
 mod routing;
@@ -21,9 +22,11 @@ use crate::error::{Error, Kind, Result};
 use crate::values::{Line, PersonId, UnitId, UserId, text_enum};
 use crate::vault::{DataKey, Place};
 
-pub use self::marks::{Mark, MarkKind, marks, marks_of_person, unit_mark};
-pub use self::routing::{Routing, follow_matter, follow_up, follows, match_parties, reroute};
-pub use self::store::{is_walled, put_up_walls, rests_on_name};
+pub use self::marks::{Mark, MarkKind, marks, marks_of_known, marks_of_person, unit_mark};
+pub use self::routing::{
+    Routing, follow_matter, follow_roster, follow_up, follows, match_parties, reroute, see_to_roster,
+};
+pub use self::store::{is_walled, may_be_lifted, put_up_walls, signer_is_left};
 pub use self::units::{NewUnit, Unit, UnitChange};
 
 text_enum! {
@@ -145,7 +148,7 @@ pub(super) struct Secrets {
 
 impl Known {
     fn marks(&self, register: &DataKey) -> Vec<Mark> {
-        marks_of_person(register, Some(self.name.as_str()), self.service_number.as_ref().map(Line::as_str))
+        marks_of_known(register, self.name.as_str(), self.service_number.as_ref().map(Line::as_str))
     }
 
     fn sealed(&self, register: &DataKey, id: PersonId) -> Result<Secrets> {
@@ -163,7 +166,8 @@ impl Known {
     }
 }
 
-/// Enters a person. Whatever matter names them is hidden from their account at once, and from those near a subject.
+/// Enters a person. Whatever matter names them is hidden from their account, and from those near a subject, once
+/// [`follow_roster`] was called after the commit.
 pub async fn add(tx: &mut Tx, register: &DataKey, known: &Known) -> Result<Person> {
     tx.allow(Action::KeepRoster)?;
     store::hold_roster(tx).await?;
@@ -178,7 +182,7 @@ pub async fn add(tx: &mut Tx, register: &DataKey, known: &Known) -> Result<Perso
     person.open(register)
 }
 
-/// Changes what is known of a person; what it means for the matters there are takes effect at once.
+/// Changes what is known of a person; what it means for the matters there are takes effect with [`follow_roster`].
 pub async fn change(
     tx: &mut Tx,
     register: &DataKey,
@@ -238,14 +242,15 @@ async fn follow(tx: &mut Tx, person: &Sealed, marks: Vec<Mark>, unit_before: Opt
     units.extend(unit_before);
     let mut near: Vec<[u8; 32]> = marks.into_iter().map(|mark| mark.mark).collect();
     near.extend(store::marks_of(tx, person.id, person.user_id).await?);
-    routing::follow_roster(tx, &near, &units).await
+    routing::remember_roster(tx, &near, &units).await
 }
 
-/// Gives an account the marks of its name, and hides from it what names it: to be called wherever an account is made or renamed.
+/// Gives an account the marks of its name, and has hidden from it what names it: to be called wherever an account is made or renamed,
+/// and [`follow_roster`] after the commit.
 pub async fn know_account(tx: &mut Tx, register: &DataKey, user: UserId, name: &str) -> Result<()> {
     store::hold_roster(tx).await?;
-    let marks = marks_of_person(register, Some(name), None);
+    let marks = marks_of_known(register, name, None);
     store::mark_account(tx, user, &marks).await?;
     let near: Vec<[u8; 32]> = marks.into_iter().map(|mark| mark.mark).collect();
-    routing::follow_roster(tx, &near, &[]).await
+    routing::remember_roster(tx, &near, &[]).await
 }

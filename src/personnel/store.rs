@@ -17,8 +17,9 @@ use crate::values::{CaseId, Line, MatterId, PersonId, UnitId, UserId};
 struct PutUpWalls;
 impl Text for PutUpWalls {
     const GIVEN: &'static str = "matter, at";
-    const SQL: &'static str = " select p.walled, p.outside, p.rerouted, p.without_officer from given, put_up_walls(given.matter, given.at) p";
-    type Row = (sql::Integer, sql::Bool, sql::Bool, sql::Bool);
+    const SQL: &'static str = " select p.walled, p.outside, p.rerouted, p.without_officer, p.caught_up \
+         from given, put_up_walls(given.matter, given.at) p";
+    type Row = (sql::Integer, sql::Bool, sql::Bool, sql::Bool, sql::Bool);
 }
 
 struct PutUpWallsApart;
@@ -46,9 +47,9 @@ pub(super) async fn match_parties(
     at: DateTime<Utc>,
 ) -> QueryResult<Routing> {
     let binds = (matter.into_sql::<sql::Uuid>(), at.into_sql::<sql::Timestamptz>());
-    let (walled, outside, rerouted, without_officer) =
+    let (walled, outside, rerouted, without_officer, caught_up) =
         Fixed::with(PutUpWalls, binds).get_result(&mut conn).await?;
-    Ok(Routing { walled, outside, rerouted, without_officer })
+    Ok(Routing { walled, outside, rerouted, without_officer, caught_up })
 }
 
 struct Reroute;
@@ -80,33 +81,6 @@ pub(super) async fn follow_matter(tx: &mut Tx, from: MatterId, to: MatterId) -> 
     tx.ask(async |mut conn| Fixed::with(FollowMatter, binds).execute(&mut conn).await).await.map(|_| ())
 }
 
-struct PutUpWallsNear;
-impl Text for PutUpWallsNear {
-    const GIVEN: &'static str = "marks, units, at";
-    const SQL: &'static str = " select n.matter, n.walled, n.outside, n.rerouted, n.without_officer \
-         from given, put_up_walls_near(given.marks, given.units, given.at) n";
-    type Row = (sql::Uuid, sql::Integer, sql::Bool, sql::Bool, sql::Bool);
-}
-
-pub(super) async fn put_up_walls_near(
-    tx: &mut Tx,
-    marks: &[[u8; 32]],
-    units: &[UnitId],
-) -> Result<Vec<(MatterId, Routing)>> {
-    let marks: Vec<&[u8]> = marks.iter().map(<[u8; 32]>::as_slice).collect();
-    let binds = (
-        marks.into_sql::<sql::Array<sql::Binary>>(),
-        units.into_sql::<sql::Array<sql::Uuid>>(),
-        tx.now().into_sql::<sql::Timestamptz>(),
-    );
-    let rows: Vec<(MatterId, i32, bool, bool, bool)> =
-        tx.ask(async |mut conn| Fixed::with(PutUpWallsNear, binds).load(&mut conn).await).await?;
-    let routing = |(matter, walled, outside, rerouted, without_officer)| {
-        (matter, Routing { walled, outside, rerouted, without_officer })
-    };
-    Ok(rows.into_iter().map(routing).collect())
-}
-
 struct DesksLeft;
 impl Text for DesksLeft {
     const GIVEN: &'static str = "";
@@ -131,17 +105,30 @@ pub async fn is_walled(tx: &mut Tx, user: UserId, matter: MatterId) -> Result<bo
     tx.ask(async |mut conn| Fixed::with(IsWalled, binds).get_result(&mut conn).await).await
 }
 
-struct RestsOnName;
-impl Text for RestsOnName {
-    const GIVEN: &'static str = "account, case_id";
-    const SQL: &'static str = " select rests_on_name(given.account, given.case_id) from given";
+struct SignerIsLeft;
+impl Text for SignerIsLeft {
+    const GIVEN: &'static str = "matter";
+    const SQL: &'static str = " select signer_is_left(given.matter) from given";
     type Row = sql::Bool;
 }
 
-/// Whether nothing but a name, as the parties of a case are known now, hides it from an account.
-pub async fn rests_on_name(tx: &mut Tx, user: UserId, case: CaseId) -> Result<bool> {
+/// Whether somebody who may sign for a matter knows of it: an active account of triage, of the PSEA lane or of the OHCHR.
+pub async fn signer_is_left(tx: &mut Tx, matter: MatterId) -> Result<bool> {
+    let binds = (matter.into_sql::<sql::Uuid>(),);
+    tx.ask(async |mut conn| Fixed::with(SignerIsLeft, binds).get_result(&mut conn).await).await
+}
+
+struct MayBeLifted;
+impl Text for MayBeLifted {
+    const GIVEN: &'static str = "account, case_id";
+    const SQL: &'static str = " select may_be_lifted(given.account, given.case_id) from given";
+    type Row = sql::Bool;
+}
+
+/// Whether anything less than a service number, as the parties of a case are known now, hides it from an account.
+pub async fn may_be_lifted(tx: &mut Tx, user: UserId, case: CaseId) -> Result<bool> {
     let binds = (user.into_sql::<sql::Uuid>(), case.into_sql::<sql::Uuid>());
-    tx.ask(async |mut conn| Fixed::with(RestsOnName, binds).get_result(&mut conn).await).await
+    tx.ask(async |mut conn| Fixed::with(MayBeLifted, binds).get_result(&mut conn).await).await
 }
 
 struct HoldRoster;

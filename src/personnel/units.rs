@@ -70,7 +70,7 @@ pub(super) async fn add(tx: &mut Tx, register: &DataKey, new: &NewUnit) -> Resul
     let unit = units_store::insert(tx, UnitId::new(), new).await?;
     tx.record(Event::of(What::UnitAdded, "unit", unit.id.uuid()));
     store::mark_unit(tx, unit.id, mark).await?;
-    routing::follow_roster(tx, &[mark.mark], &[unit.id]).await?;
+    routing::remember_roster(tx, &[mark.mark], &[unit.id]).await?;
     Ok(unit)
 }
 
@@ -100,6 +100,6 @@ pub(super) async fn change(
         store::mark_unit(tx, id, mark).await?;
     }
     let marks: Vec<[u8; 32]> = mark.iter().map(|mark| mark.mark).collect();
-    routing::follow_roster(tx, &marks, &[id]).await?;
+    routing::remember_roster(tx, &marks, &[id]).await?;
     Ok(unit)
 }

@@ -131,12 +131,14 @@ async fn add_unit(
         parent_id: parent_id.map(UnitId::from),
         commander_id: commander_id.map(PersonId::from),
     };
-    idempotency::once(&temwen, &caller.0, "units.add", &key, &body.bytes, async |tx| {
+    let added = idempotency::once(&temwen, &caller.0, "units.add", &key, &body.bytes, async |tx| {
         let unit = UnitView::from(units::add(tx, &temwen.register, &new).await?);
         let version = unit.version;
         Ok(Created::new(unit).version(version))
     })
-    .await
+    .await?;
+    super::see_to_roster(&temwen).await;
+    Ok(added)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -195,5 +197,6 @@ async fn change_unit(
             units::change(tx, &temwen.register, *id, seen.0, &change).await
         })
         .await?;
+    super::see_to_roster(&temwen).await;
     Ok(versioned(unit.version, &UnitView::from(unit)))
 }

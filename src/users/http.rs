@@ -21,6 +21,7 @@ use crate::http::idempotency::{self, Created, IdempotencyKey};
 use crate::http::page::{self, Items, Page};
 use crate::http::problem::Refusal;
 use crate::http::versioned;
+use crate::personnel;
 use crate::temwen::Temwen;
 use crate::values::{Email, Faults, Line, Reason, UserId};
 
@@ -155,12 +156,14 @@ async fn add_user(
     let password =
         sessions::acceptable(&temwen, "/password", password, email.as_str(), name.as_str()).await?;
     let new = NewUser { email, name, rights, password };
-    idempotency::once(&temwen, &caller.0, "users.add", &key, &body.bytes, async |tx| {
+    let added = idempotency::once(&temwen, &caller.0, "users.add", &key, &body.bytes, async |tx| {
         let user = UserView::from(super::add(tx, &temwen.register, &new).await?);
         let (version, location) = (user.version, format!("/v1/users/{}", user.id));
         Ok(Created::new(user).version(version).at(location))
     })
-    .await
+    .await?;
+    personnel::see_to_roster(&temwen).await;
+    Ok(added)
 }
 
 /// Read an account.
@@ -226,6 +229,7 @@ async fn change_user(
             super::change(tx, &temwen.register, *id, seen.0, &change).await
         })
         .await?;
+    personnel::see_to_roster(&temwen).await;
     Ok(versioned(user.version, &UserView::from(user)))
 }
 

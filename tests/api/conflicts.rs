@@ -10,53 +10,53 @@ use crate::fixtures::{case_from, complaint, id, submitted};
 use crate::harness::{Answer, Caller, TestApp};
 
 /// A complaint about somebody.
-fn about(subject: Value) -> Value {
+pub fn about(subject: Value) -> Value {
     let mut complaint = complaint();
     complaint["subjects"] = json!([subject]);
     complaint
 }
 
-async fn change(keeper: &Caller<'_>, path: &str, version: i64, body: Value) -> Answer {
+pub async fn change(keeper: &Caller<'_>, path: &str, version: i64, body: Value) -> Answer {
     let request = keeper.request(Method::PATCH, path).insert_header(("If-Match", format!("\"{version}\"")));
     keeper.send(request.set_json(body)).await
 }
 
-async fn rename(keeper: &Caller<'_>, who: &Caller<'_>, version: i64, name: &str) {
+pub async fn rename(keeper: &Caller<'_>, who: &Caller<'_>, version: i64, name: &str) {
     let path = format!("/v1/users/{}", who.id.unwrap());
     change(keeper, &path, version, json!({"name": name})).await.expect(200);
 }
 
 /// Enters a person in the roster.
-async fn enter(keeper: &Caller<'_>, person: Value) -> Value {
+pub async fn enter(keeper: &Caller<'_>, person: Value) -> Value {
     keeper.post("/v1/personnel", person).await.expect(201)
 }
 
-async fn unit(keeper: &Caller<'_>, unit: Value) -> Value {
+pub async fn unit(keeper: &Caller<'_>, unit: Value) -> Value {
     keeper.post("/v1/units", unit).await.expect(201)
 }
 
 /// Whether somebody finds a complaint: by its id and in the list alike.
-async fn finds(who: &Caller<'_>, complaint: &str) -> bool {
+pub async fn finds(who: &Caller<'_>, complaint: &str) -> bool {
     let status = who.get(&format!("/v1/complaints/{complaint}")).await.status;
     let listed = who.get("/v1/complaints?limit=200").await.text.contains(complaint);
     assert_eq!(status == 200, listed, "{status}");
     listed
 }
 
-async fn finds_case(who: &Caller<'_>, case: &str) -> bool {
+pub async fn finds_case(who: &Caller<'_>, case: &str) -> bool {
     let status = who.get(&format!("/v1/cases/{case}")).await.status;
     let listed = who.get("/v1/cases?limit=200").await.text.contains(case);
     assert_eq!(status == 200, listed, "{status}");
     listed
 }
 
-async fn desk(app: &TestApp, table: &str, id: &str) -> (Value, Value) {
+pub async fn desk(app: &TestApp, table: &str, id: &str) -> (Value, Value) {
     let row =
         app.rows(&format!("select owner_role, owner_id from {table} where id = '{id}'")).await.remove(0);
     (row["owner_role"].clone(), row["owner_id"].clone())
 }
 
-async fn actions(app: &TestApp, matter: &str) -> Vec<String> {
+pub async fn actions(app: &TestApp, matter: &str) -> Vec<String> {
     let found = app
         .rows(&format!("select action from audit_entries where matter_id = '{matter}' order by at, id"))
         .await;

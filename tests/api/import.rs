@@ -627,3 +627,22 @@ async fn p4_whom_another_register_accuses_under_a_number_is_called_by_a_pseudony
     let body = serde_json::json!({"purpose": "investigate", "reason": "To know whom to hear."});
     assert_eq!(triage.post(&path, body).await.expect(200)["identity"]["service_number"], "NUM-77");
 }
+
+#[actix_web::test]
+async fn p3_whom_an_imported_allegation_accuses_does_not_see_the_case() {
+    let desk =
+        Desk::with(clean(6)).await.alleging(&format!("{ALLEGED}\nOLD-3,1,NUM-77,Blow,minor_misconduct,\n"));
+    let keeper = desk.app.signed_in(Role::Administrator).await;
+    let (named, monitor) =
+        (desk.app.signed_in(Role::TriageOfficer).await, desk.app.signed_in(Role::OhchrMonitor).await);
+    let person = serde_json::json!({"name": "John Sample", "service_number": "num 77", "user_id": named.id});
+    keeper.post("/v1/personnel", person).await.expect(201);
+    desk.import().await;
+    let case = |number: usize| format!("select id from cases where external_ref = 'OLD-{number}'");
+    let path = |rows: Vec<serde_json::Value>| format!("/v1/cases/{}", rows[0]["id"].as_str().unwrap());
+    let (accused, other) = (path(desk.app.rows(&case(3)).await), path(desk.app.rows(&case(4)).await));
+    named.get(&accused).await.expect(404);
+    named.get(&other).await.expect(200);
+    monitor.get(&accused).await.expect(200);
+    assert_eq!(desk.app.count("select from walls where kind = 'automatic'").await, 1);
+}

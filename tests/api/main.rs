@@ -30,6 +30,7 @@ mod log_tamper;
 mod log_tamper_ways;
 mod log_verify;
 mod log_witnesses;
+mod matching;
 mod openapi;
 mod outages;
 mod ownership;

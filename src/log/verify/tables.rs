@@ -82,6 +82,7 @@ pub(super) const REMEMBERED: &[(&str, Key)] = &[
     ("units", Key::Id("id")),
     ("personnel", Key::Id("id")),
     ("roster_marks", Key::Id("id")),
+    ("matchings", Key::Id("id")),
     ("wall_liftings", Key::Id("id")),
     ("glances", Key::Id("id")),
 ];
@@ -100,6 +101,7 @@ const GUARDS: &[(&str, &str)] = &[
     ("cases", "cases_never_unowned"),
     ("complaints", "complaints_never_unowned"),
     ("roster_marks", "roster_marks_stay"),
+    ("wall_liftings", "wall_liftings_keep_grounds"),
     ("notes", "notes_stay"),
     ("messages", "messages_stay"),
     ("parties", "parties_keep_who_they_are"),
