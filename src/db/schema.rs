@@ -167,6 +167,7 @@ diesel::table! {
         recorded_by -> Nullable<Uuid>,
         withdraws -> Nullable<Uuid>,
         salt -> Uuid,
+        turn -> Nullable<Int8>,
     }
 }
 
