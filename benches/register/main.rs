@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench --bench register                 everything, about twelve minutes
 //! cargo bench --bench register -- --quick      one short round each and no million, about two minutes
-//! cargo bench --bench register -- --only bc    some of: s start-up, n sizes, a b c d, h what is hidden, l the log, w words
+//! cargo bench --bench register -- --only bc    some of: s start-up, n sizes, a b c d, f files, h what is hidden, l the log, w words
 //! ```
 //!
 //! It starts a private Postgres with default durability below the folder for temporary files (`TMPDIR`; it should lie on a
@@ -24,6 +24,7 @@
 #![expect(unreachable_pub, reason = "nobody depends on it")]
 
 mod bare;
+mod files;
 mod ground;
 mod hidden;
 mod load;
@@ -96,7 +97,7 @@ impl Settings {
 fn main() {
     let Some(settings) = Settings::read() else {
         println!(
-            "cargo bench --bench register -- [--quick] [--only snabcdhlw] [--cases NUMBER] [--clients NUMBER] [--server PROGRAM]"
+            "cargo bench --bench register -- [--quick] [--only snabcdfhlw] [--cases NUMBER] [--clients NUMBER] [--server PROGRAM]"
         );
         return;
     };
@@ -122,6 +123,16 @@ async fn measure(settings: &Settings) {
     }
     let ground = Ground::lay().await;
     let mut results = json!({ "cases": settings.cases });
+    if settings.wants('f') {
+        let server = Running::start(&ground, &settings.server).await;
+        results["files"] = files::measure(settings, &ground, &server).await;
+        if settings.only.as_deref() == Some("f") {
+            drop(server);
+            ground.clear().await;
+            keep(&results);
+            return;
+        }
+    }
 
     let sizes: &[u64] =
         if settings.quick { &[1_000, 10_000, 100_000] } else { &[1_000, 10_000, 100_000, 1_000_000] };

@@ -4,6 +4,7 @@
 
 pub mod credentials;
 pub mod policy;
+mod scope;
 pub mod searching;
 
 use std::sync::Arc;

@@ -40,6 +40,7 @@ const FOUNDATIONS: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &[
     "workflow.rs",
     "policy.rs",
+    "scope.rs",
     "calendar.rs",
     "submission.rs",
     "particulars.rs",

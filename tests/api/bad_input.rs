@@ -65,7 +65,7 @@ async fn another_method_is_refused_with_those_there_are() {
 async fn parameters_that_are_wrong_are_all_named_and_never_repeated() {
     let app = TestApp::start().await;
     let triage = app.signed_in(Role::TriageOfficer).await;
-    let cases: [(&str, &[&str]); 20] = [
+    let cases: [(&str, &[&str]); 19] = [
         ("limit=0", &["limit"]),
         ("limit=201", &["limit"]),
         ("limit=-1", &["limit"]),
@@ -85,7 +85,6 @@ async fn parameters_that_are_wrong_are_all_named_and_never_repeated() {
         ("after=SECRET", &["after"]),
         ("after=", &["after"]),
         ("after=%00%ff", &["after"]),
-        ("q=';drop table cases", &["q"]),
     ];
     for (query, pointers) in cases {
         let answer = triage.get(&format!("/v1/complaints?{}", query.replace(' ', "%20"))).await;
