@@ -195,13 +195,13 @@ pub async fn reveal(
         Verdict::Second { missing, lack } => {
             let newest =
                 said.iter().filter(|said| missing.contains(&said.purpose.as_str())).map(|said| said.at).max();
-            let approved = store::approved(tx, &new, newest).await?;
-            let approved = match approved {
-                Some(approved) if second_still_counts(tx, keep, &matter, approved.by).await? => {
-                    Some(approved)
+            let mut approved = None;
+            for one in store::approved(tx, &new, newest).await? {
+                if second_still_counts(tx, keep, &matter, one.by).await? {
+                    approved = Some(one);
+                    break;
                 }
-                _ => None,
-            };
+            }
             if let Some(store::Approved { id: under, until, .. }) = approved {
                 let id = keep_reveal(tx, &store::New { under: Some(under), ..new }, reason).await?;
                 tx.record(
@@ -209,7 +209,7 @@ pub async fn reveal(
                 );
                 return Ok(told(id, Basis::SecondPerson, Some(until)));
             }
-            let waiting = match store::waiting(tx, &new).await? {
+            let waiting = match store::waiting(tx, &store::New { lack: Some(lack), ..new }).await? {
                 Some(waiting) => waiting,
                 None => {
                     keep_reveal(tx, &store::New { missing: &missing, lack: Some(lack), ..new }, reason)
@@ -386,13 +386,10 @@ async fn still_stands(
     if verdict == Verdict::Never || store::is_walled(tx, reveal.asked_by, matter.id).await? {
         return Err(Error::new(Kind::WrongMoment, "whoever asked has no ground to any more; refuse it"));
     }
-    let no = said.iter().any(|said| {
-        said.at >= reveal.asked_at
-            && said.recorded_by.is_none()
-            && matches!(said.answer, Answer::No | Answer::Withdrawn)
-            && reveal.missing.contains(&said.purpose)
-    });
-    if no || verdict == Verdict::Refused {
+    // What was asked before anybody wrote of a no is decided by somebody who saw nothing of it.
+    let unheard = matches!(verdict, Verdict::Second { lack: Lack::Refused, .. })
+        && !matches!(reveal.lack, Some(Lack::Refused | Lack::RefusedBefore));
+    if unheard || verdict == Verdict::Refused {
         return Err(Error::new(Kind::WrongMoment, "the person has said no since; refuse it"));
     }
     Ok(())

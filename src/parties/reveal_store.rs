@@ -53,14 +53,15 @@ pub(super) struct Approved {
     pub(super) by: UserId,
 }
 
-/// The newest approval under which whoever asks is told now: one that was given after all that the person said.
+/// The approvals under which whoever asks is told now, if the second officer still counts: those that were given after all that
+/// the person said, newest first.
 pub(super) async fn approved(
     tx: &mut Tx,
     new: &New<'_>,
     said: Option<DateTime<Utc>>,
-) -> Result<Option<Approved>> {
+) -> Result<Vec<Approved>> {
     let now = tx.now();
-    let found: Option<(RevealId, Option<DateTime<Utc>>, Option<UserId>)> = tx
+    let found: Vec<(RevealId, Option<DateTime<Utc>>, Option<UserId>)> = tx
         .ask(async |mut conn| {
             let mut query = reveals::table
                 .filter(
@@ -77,12 +78,15 @@ pub(super) async fn approved(
             query
                 .order(reveals::valid_until.desc())
                 .select((reveals::id, reveals::valid_until, reveals::decided_by))
-                .first(&mut conn)
+                .limit(20)
+                .load(&mut conn)
                 .await
-                .optional()
         })
         .await?;
-    Ok(found.and_then(|(id, until, by)| Some(Approved { id, until: until?, by: by? })))
+    Ok(found
+        .into_iter()
+        .filter_map(|(id, until, by)| Some(Approved { id, until: until?, by: by? }))
+        .collect())
 }
 
 struct Walled;
@@ -127,6 +131,7 @@ pub(super) async fn waiting(tx: &mut Tx, new: &New<'_>) -> Result<Option<RevealI
                     .and(reveals::asked_by.eq(new.by))
                     .and(reveals::purpose.eq(new.purpose))
                     .and(reveals::basis.eq(Basis::SecondPerson))
+                    .and(reveals::lack.is_not_distinct_from(new.lack))
                     .and(reveals::under.is_null())
                     .and(reveals::decided_at.is_null()),
             )

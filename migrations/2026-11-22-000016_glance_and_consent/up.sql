@@ -56,6 +56,9 @@ select remember('consents', 'id::text', 'party_id::text');
 
 alter table reveals drop constraint reveals_lack_known;
 alter table reveals add constraint reveals_lack_known check (lack in ('absent', 'conditional', 'refused', 'refused_before'));
+-- What was asked before a no is another request than what is asked after it.
+drop index reveals_one_waiting;
+create unique index reveals_one_waiting on reveals (party_id, asked_by, purpose, lack) where basis = 'second_person' and under is null and decided_at is null;
 
 create function lanes_of_matter(matter uuid) returns table (category text, flags text[])
     stable security definer set search_path = public, pg_temp language sql as

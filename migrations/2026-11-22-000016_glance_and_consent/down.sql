@@ -1,5 +1,7 @@
 drop index reveals_refused_afterwards;
 drop function refused_afterwards(uuid), lanes_of_matter(uuid);
+drop index reveals_one_waiting;
+create index reveals_one_waiting on reveals (party_id, asked_by, purpose) where basis = 'second_person' and under is null and decided_at is null;
 alter table reveals drop constraint reveals_lack_known;
 alter table reveals add constraint reveals_lack_known check (lack in ('absent', 'conditional')) not valid;
 revoke insert (id, party_id, purpose, recipient, answer, condition, given_by, assent, how, at, recorded_by, withdraws) on consents from temwen_server;
