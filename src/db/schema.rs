@@ -662,7 +662,6 @@ diesel::joinable!(case_duties -> users (user_id));
 diesel::joinable!(case_words -> cases (case_id));
 diesel::joinable!(complaint_words -> complaints (complaint_id));
 diesel::joinable!(complaints -> cases (case_id));
-diesel::joinable!(consents -> consents (withdraws));
 diesel::joinable!(consents -> parties (party_id));
 diesel::joinable!(consents -> users (recorded_by));
 diesel::joinable!(custody_events -> evidence (evidence_id));
@@ -691,7 +690,6 @@ diesel::joinable!(parties -> users (added_by));
 diesel::joinable!(party_identities -> parties (party_id));
 diesel::joinable!(party_identities -> users (by_user));
 diesel::joinable!(party_marks -> parties (party_id));
-diesel::joinable!(personnel -> units (unit_id));
 diesel::joinable!(personnel -> users (user_id));
 diesel::joinable!(proposals -> cases (case_id));
 diesel::joinable!(proposals -> complaints (complaint_id));
@@ -699,14 +697,11 @@ diesel::joinable!(redactions -> complaints (complaint_id));
 diesel::joinable!(redactions -> users (author_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(reveals -> parties (party_id));
-diesel::joinable!(reveals -> reveals (under));
 diesel::joinable!(roster_marks -> personnel (personnel_id));
 diesel::joinable!(roster_marks -> units (unit_id));
 diesel::joinable!(roster_marks -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(submissions -> complaints (complaint_id));
-diesel::joinable!(units -> personnel (commander_id));
-diesel::joinable!(units -> units (parent_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     allegations,

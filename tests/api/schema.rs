@@ -94,6 +94,11 @@ async fn schema_rs_is_what_the_migrations_make() {
     ours.push('\n');
     for join in &joins {
         let (child, parent, column) = (text(join, "child"), text(join, "parent"), text(join, "col"));
+        // diesel knows no join of a table to itself, nor of two tables both ways.
+        let back = |other: &Value| text(other, "child") == parent && text(other, "parent") == child;
+        if child == parent || joins.iter().any(back) {
+            continue;
+        }
         writeln!(ours, "diesel::joinable!({child} -> {parent} ({column}));").unwrap();
     }
     let names: Vec<&str> = tables.keys().copied().collect();
@@ -171,6 +176,8 @@ async fn the_migrations_go_down_and_up_again_and_a_second_run_changes_nothing() 
 
 #[actix_web::test]
 async fn a_newer_database_is_refused_and_left_alone() {
+    // The template's making lets the server's role in, for the whole cluster.
+    crate::harness::database().await;
     let connect = empty_database("from_the_future").await;
     let owner = Connect { as_owner: true, ..connect.clone() };
     migrate::run(&owner).await.unwrap();
