@@ -110,6 +110,12 @@ pub enum Action {
 /// Who may propose to erase a matter; asked again of the first person when the second signs.
 pub const ERASURES_ARE_PROPOSED_BY: [Role; 4] = [TriageOfficer, PseaCoordinator, LegalLiaison, OhchrMonitor];
 
+/// Who may be the second person, for what concerns sexual exploitation, abuse or a child, or for what does not; asked again of that
+/// person as long as their signature is used.
+pub fn second_signers(psea: bool) -> &'static [Role] {
+    if psea { &[PseaCoordinator, OhchrMonitor] } else { &[TriageOfficer, PseaCoordinator, OhchrMonitor] }
+}
+
 /// Whether `actor` may do `action`.
 pub fn allows(actor: &Actor, action: Action) -> bool {
     use Action as A;
@@ -197,8 +203,7 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
             PanelMember,
         ]),
         A::PauseDeadlines => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
-        A::SecondSign { psea: true } => roles.any(&[PseaCoordinator, OhchrMonitor]),
-        A::SecondSign { psea: false } => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
+        A::SecondSign { psea } => roles.any(second_signers(psea)),
         A::ReadProposals => roles.any(&[TriageOfficer, PseaCoordinator, OhchrMonitor]),
         A::ReadRetention => roles.any(&ERASURES_ARE_PROPOSED_BY),
         A::Hold => roles.any(&[LegalLiaison, OhchrMonitor]),

@@ -248,7 +248,7 @@ async fn attach(tx: &mut Tx, policy: &Policy, complaint: &Complaint, to: CaseId)
         owner: case.owner_id,
     };
     lock(tx, to).await?;
-    let attached = complaints::judge(tx, complaint.id, &judged).await?;
+    complaints::judge(tx, complaint.id, &judged).await?;
     search::join(tx, complaint.id, false).await?;
     // What protected the complaint protects the case from now on; and whoever saw the case before saw less.
     store::take_over_flags(tx, policy, &case, &complaint.flags).await?;
@@ -259,6 +259,8 @@ async fn attach(tx: &mut Tx, policy: &Policy, complaint: &Complaint, to: CaseId)
             .with("case", case.id.uuid())
             .with("from_matter", complaint.matter_id.uuid()),
     );
+    // As it is now: what protects the case may have been added to its marks.
+    let attached = complaints::lock(tx, complaint.id).await?;
     personnel::follow_matter(tx, complaint.matter_id, case.matter_id).await?;
     Ok(attached)
 }

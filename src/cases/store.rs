@@ -321,7 +321,8 @@ async fn list_part(
         .await
 }
 
-/// The marks of a complaint become those of its case too, and with them its desk.
+/// The marks of a complaint become those of its case too, and with them its desk. What protects the case protects all its
+/// complaints: whoever looks at it from one of those finds the same rules.
 pub(super) async fn take_over_flags(
     tx: &mut Tx,
     policy: &Policy,
@@ -331,6 +332,11 @@ pub(super) async fn take_over_flags(
     let mut flags = case.flags.clone();
     flags.extend(more.iter().filter(|flag| !case.flags.contains(flag)).cloned());
     let desk = super::assessment::desk(policy, &case.category, &flags);
+    let protecting: Vec<String> =
+        flags.iter().filter(|flag| policy.in_lane("psea", "", [flag.as_str()])).cloned().collect();
+    if !protecting.is_empty() {
+        crate::complaints::take_over_flags(tx, case.matter_id, &protecting).await?;
+    }
     let set = (
         cases::flags.eq(flags),
         cases::owner_role.eq(desk),

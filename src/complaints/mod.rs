@@ -52,7 +52,7 @@ pub use self::acknowledgement::acknowledge;
 pub use self::list_store::{Filter, list};
 pub use self::said::{Read, read};
 pub(crate) use self::said::{SealedWords, said_in};
-pub(crate) use self::store::{Judged, follow_category, judge, of_case};
+pub(crate) use self::store::{Judged, follow_category, judge, of_case, take_over_flags};
 pub(crate) use self::walls_store::{copy_walls, wall_reason};
 
 text_enum! {

@@ -254,6 +254,25 @@ pub(crate) async fn follow_category(
     .await
 }
 
+struct TakeOverFlags;
+impl Text for TakeOverFlags {
+    const GIVEN: &'static str = "matter, marks";
+    const SQL: &'static str = " update complaints c \
+         set flags = c.flags || array(select mark from unnest(marks) as mark where mark <> all (c.flags)), version = c.version + 1 \
+         from given where c.matter_id = matter and not marks <@ c.flags";
+    type Row = ();
+}
+
+/// The complaints of a matter get the marks that protect it. How many had not all of them.
+pub(crate) async fn take_over_flags(tx: &mut Tx, matter: MatterId, marks: &[String]) -> Result<usize> {
+    let marks = marks.to_vec();
+    tx.ask(async |mut conn| {
+        let given = (matter.into_sql::<sql::Uuid>(), marks.into_sql::<sql::Array<sql::Text>>());
+        Fixed::with(TakeOverFlags, given).execute(&mut conn).await
+    })
+    .await
+}
+
 /// Nobody by name owns a matter's complaints that `user` owned; their desk still does. How many.
 pub(crate) async fn back_to_desk(tx: &mut Tx, matter: MatterId, user: UserId) -> Result<usize> {
     tx.ask(async |mut conn| {

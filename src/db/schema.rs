@@ -167,6 +167,7 @@ diesel::table! {
         recorded_by -> Nullable<Uuid>,
         withdraws -> Nullable<Uuid>,
         salt -> Uuid,
+        turn -> Nullable<Int8>,
     }
 }
 
@@ -702,7 +703,6 @@ diesel::joinable!(parties -> users (added_by));
 diesel::joinable!(party_identities -> parties (party_id));
 diesel::joinable!(party_identities -> users (by_user));
 diesel::joinable!(party_marks -> parties (party_id));
-diesel::joinable!(personnel -> units (unit_id));
 diesel::joinable!(personnel -> users (user_id));
 diesel::joinable!(proposals -> cases (case_id));
 diesel::joinable!(proposals -> complaints (complaint_id));

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::PartyRole::{self, Complainant, Subject, Victim, Witness};
+use super::standing::{Standing, standing};
 use crate::auth::{Role, Roles};
 use crate::values::{UserId, text_enum};
 
@@ -55,6 +56,10 @@ text_enum! {
         Absent = "absent",
         /// It is there under a condition, and somebody has to say that the condition is met.
         Conditional = "conditional",
+        /// An officer wrote down that it was refused or taken back; or the person said so, and it is asked for without them.
+        Refused = "refused",
+        /// A second officer refused to sign what was told to the same officer in danger or on a legal order before.
+        RefusedBefore = "refused_before",
     }
 }
 
@@ -89,8 +94,10 @@ text_enum! {
 pub struct Relation {
     /// They work on the case.
     pub assigned: bool,
-    /// They handed the complaint in for the person.
+    /// They handed the complaint in for the person, and it is still theirs.
     pub own: bool,
+    /// They handed the complaint in, whenever that was: they may have its access code, and speak in the reporter's thread.
+    pub handed_in: bool,
     /// It concerns sexual exploitation or abuse, or a child.
     pub psea: bool,
     /// The State that it concerns.
@@ -130,7 +137,7 @@ pub enum Verdict {
         /// Why.
         lack: Lack,
     },
-    /// The person has said no.
+    /// The person has said no themself.
     Refused,
     /// This is not for whoever asks.
     Never,
@@ -298,6 +305,7 @@ pub fn judge(asker: &Asker, whose: &Whose<'_>, purpose: Purpose) -> Verdict {
                 && line.when.holds(&asker.relation)
         })
         .map(|line| match line.needs {
+            Needs::Nothing if purpose == Purpose::Record => recorded(asker, whose, line.role),
             Needs::Nothing => Verdict::Told(Basis::Role),
             Needs::Afterwards if purpose == Purpose::LegalOrder => Verdict::Told(Basis::LegalOrder),
             Needs::Afterwards => Verdict::Told(Basis::Danger),
@@ -307,18 +315,38 @@ pub fn judge(asker: &Asker, whose: &Whose<'_>, purpose: Purpose) -> Verdict {
         .unwrap_or(Verdict::Never)
 }
 
+/// Handling what was reported needs no consent to know who it is about; but whoever was against it is asked for with a second
+/// officer. The accused has no say in it.
+fn recorded(asker: &Asker, whose: &Whose<'_>, role: Role) -> Verdict {
+    let to = recipients(role, asker.relation.country.as_deref());
+    match standing(whose, Purpose::Record.as_str(), &to, Some(asker)) {
+        _ if whose.role == Subject => Verdict::Told(Basis::Role),
+        Standing::Granted => Verdict::Told(Basis::Consent),
+        Standing::Conditional | Standing::Absent => Verdict::Told(Basis::Role),
+        Standing::Denied | Standing::Refused => {
+            Verdict::Second { missing: vec![Purpose::Record.as_str()], lack: Lack::Refused }
+        }
+    }
+}
+
 fn consented(asker: &Asker, whose: &Whose<'_>, role: Role, needed: &'static [&'static str]) -> Verdict {
     let to = recipients(role, asker.relation.country.as_deref());
     let mut missing = Vec::new();
     let mut lack = Lack::Conditional;
     for &purpose in needed {
-        match standing(whose, purpose, &to, Some(asker.user)) {
+        match standing(whose, purpose, &to, Some(asker)) {
             Standing::Granted => {}
             Standing::Refused => return Verdict::Refused,
             Standing::Conditional => missing.push(purpose),
             Standing::Absent => {
                 missing.push(purpose);
-                lack = Lack::Absent;
+                if lack == Lack::Conditional {
+                    lack = Lack::Absent;
+                }
+            }
+            Standing::Denied => {
+                missing.push(purpose);
+                lack = Lack::Refused;
             }
         }
     }
@@ -334,49 +362,6 @@ fn recipients(role: Role, country: Option<&str>) -> Vec<&str> {
     };
     let state = matches!(role, Role::LegalLiaison | Role::NationalAuthority).then_some("contributing_state");
     [Some(role.as_str()), body, state].into_iter().flatten().collect()
-}
-
-/// How a consent stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It was given.
-    Granted,
-    /// It was given under a condition.
-    Conditional,
-    /// Nothing that counts was said.
-    Absent,
-    /// It was refused or taken back.
-    Refused,
-}
-
-/// How a person's consent to `purpose` stands for whoever is called one of `to`: their newest word that counts.
-///
-/// A yes that `asker` wrote down themself opens nothing to them alone.
-pub fn standing(whose: &Whose<'_>, purpose: &str, to: &[&str], asker: Option<UserId>) -> Standing {
-    let meant = |said: &&Said| {
-        said.purpose == purpose && said.recipient.as_deref().is_none_or(|recipient| to.contains(&recipient))
-    };
-    let newest = whose.said.iter().filter(meant).rfind(|said| counts(said, whose.child, asker));
-    match newest.map(|said| said.answer) {
-        Some(Answer::Yes) => Standing::Granted,
-        Some(Answer::Conditional) => Standing::Conditional,
-        Some(Answer::No | Answer::Withdrawn) => Standing::Refused,
-        None => Standing::Absent,
-    }
-}
-
-/// Whether a word counts. A no always does. For a child, a yes needs whoever cares for it, and its own; or a decision on what is
-/// best for it.
-fn counts(said: &Said, child: bool, asker: Option<UserId>) -> bool {
-    if matches!(said.answer, Answer::No | Answer::Withdrawn) {
-        return true;
-    }
-    let whole = match said.given_by {
-        GivenBy::BestInterests => true,
-        GivenBy::Caregiver => child && said.assent == Some(true),
-        GivenBy::Myself => !child,
-    };
-    whole && (said.recorded_by.is_none() || said.recorded_by != asker)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ fn relations() -> Vec<Relation> {
     let mut all = Vec::new();
     for bits in 0..8_u8 {
         let (assigned, own, psea) = (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0);
-        all.push(Relation { assigned, own, psea, country: Some("KE".to_owned()) });
+        all.push(Relation { assigned, own, psea, country: Some("KE".to_owned()), ..Relation::default() });
     }
     all
 }
@@ -121,7 +121,8 @@ fn p4_what_was_refused_or_taken_back_is_no_whatever_came_before() {
 
 #[test]
 fn p4_each_role_needs_the_consent_for_its_own_purpose() {
-    let assigned = Relation { assigned: true, psea: true, country: Some("KE".to_owned()), own: false };
+    let assigned =
+        Relation { assigned: true, psea: true, country: Some("KE".to_owned()), ..Relation::default() };
     for (role, purpose, needed) in [
         (Role::Investigator, Purpose::Investigate, vec!["investigate"]),
         (Role::OhchrMonitor, Purpose::Investigate, vec!["investigate", "share_with_ohchr"]),
@@ -165,6 +166,7 @@ fn p4_a_childs_yes_takes_its_caregiver_or_a_decision_on_what_is_best() {
         (GivenBy::Caregiver, Some(true), true, true),
         (GivenBy::Caregiver, Some(true), false, false),
         (GivenBy::BestInterests, None, true, true),
+        (GivenBy::BestInterests, None, false, false),
         (GivenBy::BestInterests, Some(false), true, true),
     ] {
         let words = [Said { given_by, assent, ..said(0, "investigate", Answer::Yes) }];
@@ -207,7 +209,70 @@ fn p4_a_yes_that_somebody_wrote_down_themself_opens_nothing_to_them_alone() {
     words.push(Said { recorded_by: Some(UserId::new()), ..said(1, "investigate", Answer::Yes) });
     assert_eq!(judge(&words), Verdict::Told(Basis::Consent));
     words.push(Said { recorded_by: Some(asker.user), ..said(2, "investigate", Answer::No) });
-    assert_eq!(judge(&words), Verdict::Refused, "a no counts, whoever wrote it down");
+    let second = Verdict::Second { missing: vec!["investigate"], lack: Lack::Refused };
+    assert_eq!(
+        judge(&words),
+        second,
+        "a no counts, whoever wrote it down; one officer's is for a second to judge"
+    );
+}
+
+#[test]
+fn p4_after_a_no_only_the_person_opens_it_again() {
+    let relation = Relation { assigned: true, ..Relation::default() };
+    let asker = asker(Role::Investigator, &relation);
+    let officer = Some(UserId::new());
+    let judge = |words: &[Said]| {
+        judge(&asker, &Whose { role: Victim, child: false, said: words }, Purpose::Investigate)
+    };
+    for against in [Answer::No, Answer::Withdrawn] {
+        let own = said(1, "investigate", against);
+        let written = Said { recorded_by: officer, ..own.clone() };
+        let later = Said { recorded_by: officer, ..said(2, "investigate", Answer::Yes) };
+        let second = Verdict::Second { missing: vec!["investigate"], lack: Lack::Refused };
+        assert_eq!(judge(&[own.clone(), later.clone()]), Verdict::Refused);
+        assert_eq!(judge(&[own.clone(), written.clone(), later.clone()]), Verdict::Refused);
+        assert_eq!(judge(&[written.clone(), later.clone()]), second);
+        let themself = said(3, "investigate", Answer::Yes);
+        for before in [vec![own], vec![written.clone()], vec![written, later]] {
+            let words: Vec<Said> = before.into_iter().chain([themself.clone()]).collect();
+            assert_eq!(judge(&words), Verdict::Told(Basis::Consent));
+        }
+    }
+}
+
+#[test]
+fn p4_what_the_thread_says_opens_nothing_to_whoever_handed_the_complaint_in() {
+    let relation = Relation { own: true, handed_in: true, ..Relation::default() };
+    let judge = |answer, relation: &Relation| {
+        let words = [said(0, "contact_by_phone", answer)];
+        judged(Role::FocalPoint, relation, Victim, &words, Purpose::ContactByPhone)
+    };
+    let absent = Verdict::Second { missing: vec!["contact_by_phone"], lack: Lack::Absent };
+    assert_eq!(judge(Answer::Yes, &relation), absent);
+    assert_eq!(judge(Answer::Conditional, &relation), absent);
+    assert_eq!(judge(Answer::No, &relation), Verdict::Refused);
+    let other = Relation { handed_in: false, ..relation };
+    assert_eq!(judge(Answer::Yes, &other), Verdict::Told(Basis::Consent));
+}
+
+#[test]
+fn p4_whoever_was_against_the_record_is_asked_for_with_a_second_officer() {
+    let relation = Relation::default();
+    for (answer, recorded_by, whose, expected) in [
+        (Answer::Yes, None, Victim, Verdict::Told(Basis::Consent)),
+        (Answer::No, None, Victim, Verdict::Second { missing: vec!["record"], lack: Lack::Refused }),
+        (
+            Answer::Withdrawn,
+            Some(UserId::new()),
+            Witness,
+            Verdict::Second { missing: vec!["record"], lack: Lack::Refused },
+        ),
+        (Answer::No, None, Subject, Verdict::Told(Basis::Role)),
+    ] {
+        let words = [Said { recorded_by, ..said(0, "record", answer) }];
+        assert_eq!(judged(Role::TriageOfficer, &relation, whose, &words, Purpose::Record), expected);
+    }
 }
 
 #[test]

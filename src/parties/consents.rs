@@ -5,7 +5,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::consent::{self, Answer, GivenBy, Said, Standing, Whose};
+use super::consent::{Answer, GivenBy, Said, Whose};
+use super::standing::{Standing, standing};
 use super::{At, Named, Party, acting, consents_store as store, reveal, seal};
 use crate::audit::{Event, What};
 use crate::auth::policy::Action;
@@ -120,7 +121,7 @@ pub(super) async fn of_party(tx: &mut Tx, party: &Party) -> Result<Vec<Read>> {
         };
         let withdrawn_at = taken_back.iter().find(|(of, _)| *of == row.id).map(|(_, at)| *at);
         let to: Vec<&str> = row.recipient.as_deref().into_iter().collect();
-        let standing = consent::standing(&whose, &row.purpose, &to, None);
+        let standing = standing(&whose, &row.purpose, &to, None);
         let newest = said.iter().rfind(|said| said.purpose == row.purpose && said.recipient == row.recipient);
         let stands = newest.is_some_and(|newest| newest.id == row.id.uuid())
             && matches!(standing, Standing::Granted | Standing::Conditional);
@@ -140,7 +141,7 @@ pub async fn list(tx: &mut Tx, at: At, named: &Named) -> Result<Vec<Read>> {
 
 /// Writes down what somebody said. Nothing that was said before is changed.
 pub async fn write_down(tx: &mut Tx, at: At, named: &Named, new: &New) -> Result<(Read, MatterId)> {
-    let matter = super::matter(tx, at).await?;
+    let matter = super::hold(tx, at).await?;
     let party = super::party(tx, &matter, named).await?;
     tx.allow(Action::KeepConsents)?;
     let by = acting(tx)?;
@@ -179,7 +180,7 @@ pub async fn write_down(tx: &mut Tx, at: At, named: &Named, new: &New) -> Result
 
 /// Takes a consent back. From this moment it opens nothing to anybody.
 pub async fn withdraw(tx: &mut Tx, at: At, named: &Named, consent: ConsentId, how: How) -> Result<Read> {
-    let matter = super::matter(tx, at).await?;
+    let matter = super::hold(tx, at).await?;
     let party = super::party(tx, &matter, named).await?;
     let before = store::of_party(tx, party.id).await?;
     let given = before.iter().find(|row| row.id == consent).ok_or_else(Error::not_found)?;

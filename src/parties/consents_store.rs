@@ -23,7 +23,7 @@ pub(super) async fn of_party(tx: &mut Tx, party: PartyId) -> Result<Vec<Consent>
     tx.ask(async |mut conn| {
         consents::table
             .filter(consents::party_id.eq(party))
-            .order((consents::at.desc(), consents::id.desc()))
+            .order((consents::turn.desc().nulls_last(), consents::at.desc(), consents::id.desc()))
             .limit(MOST)
             .select(Consent::as_select())
             .load(&mut conn)
@@ -69,7 +69,7 @@ pub(super) async fn of_reporter(tx: &mut Tx, complaint: ComplaintId) -> Result<V
         consents::table
             .inner_join(parties::table)
             .filter(parties::complaint_id.eq(complaint).and(parties::role.eq(super::PartyRole::Complainant)))
-            .order((consents::at.desc(), consents::id.desc()))
+            .order((consents::turn.desc().nulls_last(), consents::at.desc(), consents::id.desc()))
             .limit(MOST)
             .select(Consent::as_select())
             .load(&mut conn)

@@ -17,6 +17,7 @@ pub mod reveal;
 mod reveal_http;
 mod reveal_store;
 mod seal;
+pub mod standing;
 mod store;
 
 use chrono::{DateTime, Utc};
@@ -124,9 +125,9 @@ pub struct Matter {
     pub at: At,
     /// Which one.
     pub id: MatterId,
-    /// What it is taken for.
-    pub category: String,
-    /// Its marks.
+    /// What it is taken for; a complaint in a case, for both what it and the case are taken for.
+    pub categories: Vec<String>,
+    /// Its marks, and those of the case that it is in.
     pub flags: Vec<String>,
     /// The State that it was referred to, or that it concerns.
     pub country: Option<String>,
@@ -135,7 +136,9 @@ pub struct Matter {
 impl Matter {
     /// Whether it concerns sexual exploitation or abuse, or a child.
     pub fn is_psea(&self, policy: &Policy) -> bool {
-        policy.in_lane("psea", &self.category, self.flags.iter().map(String::as_str))
+        let in_lane =
+            |category: &String| policy.in_lane("psea", category, self.flags.iter().map(String::as_str));
+        self.categories.iter().any(in_lane)
     }
 
     /// Something happened in it.
@@ -195,6 +198,11 @@ pub struct ContactRules {
 /// The matter seen from `at`, as whoever acts may know of it.
 async fn matter(tx: &mut Tx, at: At) -> Result<Matter> {
     store::matter(tx, at).await?.ok_or_else(Error::not_found)
+}
+
+/// The same, held until the transaction ends, for whoever may work there: whoever may only read it for a while finds nothing.
+async fn hold(tx: &mut Tx, at: At) -> Result<Matter> {
+    if store::hold_matter(tx, at).await? { matter(tx, at).await } else { Err(Error::not_found()) }
 }
 
 /// A person of a matter, as whoever acts may know of them.

@@ -1,8 +1,9 @@
 //! Revealing who somebody is: for a purpose, on a ground, and never unseen.
 //!
 //! Without the person's consent it waits for a second officer, whose approval is for one officer, one person and one purpose, and
-//! ends after some hours. In danger, or on a legal order, it is told at once; the auditor hears of it, and a second officer
-//! signs afterwards.
+//! ends after some hours, or as soon as either of the two has no ground any more. In danger, or on a legal order, it is told at once; the auditor hears of it, and a second officer
+//! signs afterwards; whoever was refused that signature once is told nothing in this way again without a second officer before.
+//! How to reach somebody is not told for the record alone, unless they agreed to that.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -11,8 +12,8 @@ use super::consent::{self, Answer, Asker, Basis, Lack, Purpose, Relation, Verdic
 use super::identity::Identity;
 use super::{At, Keep, Matter, Named, Party, acting, consents_store, reveal_store as store, seal};
 use crate::audit::{Event, What};
-use crate::auth::Role;
-use crate::auth::policy::Action;
+use crate::auth::policy::{Action, second_signers};
+use crate::auth::{Role, Roles};
 use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
 use crate::users::{find_active, seen_is_current};
@@ -85,6 +86,8 @@ pub struct Told {
     pub valid_until: Option<DateTime<Utc>>,
     /// Who they are.
     pub identity: Identity,
+    /// Whether it is known how to reach them, and not told for this purpose.
+    pub contact_withheld: bool,
     /// Which version of that it is.
     pub version: i32,
 }
@@ -130,12 +133,19 @@ pub async fn reveal(
     purpose: Purpose,
     reason: &Reason,
 ) -> Result<Outcome> {
-    let matter = super::matter(tx, at).await?;
+    let matter = super::hold(tx, at).await?;
     let party = super::party(tx, &matter, named).await?;
     let asker = asker(tx, keep, &matter, &party).await?;
     let said = consents_store::said(tx, party.id).await?;
     let whose = Whose { role: party.role, child: party.child, said: &said };
-    let verdict = consent::judge(&asker, &whose, purpose);
+    let verdict = match consent::judge(&asker, &whose, purpose) {
+        Verdict::Told(Basis::Danger | Basis::LegalOrder)
+            if store::refused_afterwards(tx, asker.user).await? =>
+        {
+            Verdict::Second { missing: Vec::new(), lack: Lack::RefusedBefore }
+        }
+        verdict => verdict,
+    };
     match &verdict {
         Verdict::Never => return Err(Error::forbidden()),
         Verdict::Refused => {
@@ -148,6 +158,9 @@ pub async fn reveal(
         return Err(Error::new(Kind::WrongMoment, "nothing is known of who this is"));
     };
     let told = |reveal: RevealId, basis: Basis, valid_until: Option<DateTime<Utc>>| {
+        let mut identity = identity;
+        let withheld = purpose == Purpose::Record && basis != Basis::Consent;
+        let contact = if withheld { identity.contact.take() } else { None };
         Outcome::Told(Box::new(Told {
             reveal,
             party: party.clone(),
@@ -155,6 +168,7 @@ pub async fn reveal(
             basis,
             valid_until,
             identity,
+            contact_withheld: contact.is_some(),
             version,
         }))
     };
@@ -181,15 +195,21 @@ pub async fn reveal(
         Verdict::Second { missing, lack } => {
             let newest =
                 said.iter().filter(|said| missing.contains(&said.purpose.as_str())).map(|said| said.at).max();
-            let approved = store::approved(tx, &new, newest).await?;
-            if let Some((under, until)) = approved {
+            let mut approved = None;
+            for one in store::approved(tx, &new, newest).await? {
+                if second_still_counts(tx, keep, &matter, one.by).await? {
+                    approved = Some(one);
+                    break;
+                }
+            }
+            if let Some(store::Approved { id: under, until, .. }) = approved {
                 let id = keep_reveal(tx, &store::New { under: Some(under), ..new }, reason).await?;
                 tx.record(
                     revealed(&matter, &party, id, purpose, Basis::SecondPerson).with("under", under.uuid()),
                 );
                 return Ok(told(id, Basis::SecondPerson, Some(until)));
             }
-            let waiting = match store::waiting(tx, &new).await? {
+            let waiting = match store::waiting(tx, &store::New { lack: Some(lack), ..new }).await? {
                 Some(waiting) => waiting,
                 None => {
                     keep_reveal(tx, &store::New { missing: &missing, lack: Some(lack), ..new }, reason)
@@ -231,12 +251,24 @@ fn revealed(matter: &Matter, party: &Party, id: RevealId, purpose: Purpose, basi
 async fn asker(tx: &mut Tx, keep: Keep<'_>, matter: &Matter, party: &Party) -> Result<Asker> {
     let user = acting(tx)?;
     let roles = tx.actor().officer().map(|officer| officer.roles).unwrap_or_default();
+    as_asker(tx, keep, matter, party, user, roles).await
+}
+
+async fn as_asker(
+    tx: &mut Tx,
+    keep: Keep<'_>,
+    matter: &Matter,
+    party: &Party,
+    user: UserId,
+    roles: Roles,
+) -> Result<Asker> {
     let part = store::part(tx, matter.id, party.complaint_id, user).await?;
     // A focal point's own reports are theirs for a time only; whoever takes complaints in at a desk keeps them at hand.
     let fresh = roles.has(Role::IntakeOfficer) || part.received_at.is_some_and(|at| at + OWN > tx.now());
     let relation = Relation {
         assigned: part.assigned,
         own: part.own && fresh,
+        handed_in: part.own,
         psea: matter.is_psea(keep.policy),
         country: matter.country.clone(),
     };
@@ -303,9 +335,12 @@ pub async fn decide(
     approve: bool,
     reason: &Reason,
 ) -> Result<Read> {
+    // The matter first, as everywhere, and then what hangs on it.
+    let party = store::whose(tx, id).await?.ok_or_else(Error::not_found)?;
+    let at = store::matter_of(tx, &party).await?.ok_or_else(Error::not_found)?.at;
+    let matter = super::hold(tx, at).await?;
     let reveal = store::lock(tx, id).await?.ok_or_else(Error::not_found)?;
-    let party = super::store::hold(tx, reveal.party_id).await?.ok_or_else(Error::not_found)?;
-    let matter = store::matter_of(tx, &party).await?.ok_or_else(Error::not_found)?;
+    let party = super::store::hold(tx, party.id).await?.ok_or_else(Error::not_found)?;
     tx.allow(Action::SecondSign { psea: matter.is_psea(keep.policy) })?;
     if reveal.asked_by == acting(tx)? {
         return Err(Error::new(Kind::Forbidden, "whoever asked cannot be the second person"));
@@ -318,7 +353,7 @@ pub async fn decide(
         return Err(Error::new(Kind::WrongMoment, "this needs no second person"));
     }
     if approve && reveal.basis == Basis::SecondPerson {
-        still_stands(tx, &reveal).await?;
+        still_stands(tx, keep, &matter, &party, &reveal).await?;
     }
     let until = (approve && reveal.basis == Basis::SecondPerson).then(|| tx.now() + BOX);
     let sealed = seal::seal_text(tx, &party, decision_at(id), reason.as_str()).await?;
@@ -332,19 +367,37 @@ pub async fn decide(
     opened(tx, decided, &party).await
 }
 
-/// Whether what was asked can still be approved: the person has not said no since, and whoever asked still works here.
-async fn still_stands(tx: &mut Tx, reveal: &Reveal) -> Result<()> {
-    let said = consents_store::said(tx, reveal.party_id).await?;
-    let no = said.iter().any(|said| {
-        said.at >= reveal.asked_at
-            && matches!(said.answer, Answer::No | Answer::Withdrawn)
-            && reveal.missing.contains(&said.purpose)
-    });
-    if no {
+/// Whether what was asked can still be approved: whoever asked still works here and may ask this, and the person has not said no
+/// themself since.
+async fn still_stands(
+    tx: &mut Tx,
+    keep: Keep<'_>,
+    matter: &Matter,
+    party: &Party,
+    reveal: &Reveal,
+) -> Result<()> {
+    let Some(user) = find_active(tx, reveal.asked_by).await? else {
+        return Err(Error::new(Kind::WrongMoment, "whoever asked has no account any more; refuse it"));
+    };
+    let said = consents_store::said(tx, party.id).await?;
+    let asker = as_asker(tx, keep, matter, party, reveal.asked_by, user.roles()).await?;
+    let whose = Whose { role: party.role, child: party.child, said: &said };
+    let verdict = consent::judge(&asker, &whose, reveal.purpose);
+    if verdict == Verdict::Never || store::is_walled(tx, reveal.asked_by, matter.id).await? {
+        return Err(Error::new(Kind::WrongMoment, "whoever asked has no ground to any more; refuse it"));
+    }
+    // What was asked before anybody wrote of a no is decided by somebody who saw nothing of it.
+    let unheard = matches!(verdict, Verdict::Second { lack: Lack::Refused, .. })
+        && !matches!(reveal.lack, Some(Lack::Refused | Lack::RefusedBefore));
+    if unheard || verdict == Verdict::Refused {
         return Err(Error::new(Kind::WrongMoment, "the person has said no since; refuse it"));
     }
-    if find_active(tx, reveal.asked_by).await?.is_none() {
-        return Err(Error::new(Kind::WrongMoment, "whoever asked has no account any more; refuse it"));
-    }
     Ok(())
+}
+
+/// Whether an approval still counts: the second officer may still sign this, and may still know of the matter.
+async fn second_still_counts(tx: &mut Tx, keep: Keep<'_>, matter: &Matter, second: UserId) -> Result<bool> {
+    let roles = find_active(tx, second).await?.map(|user| user.roles());
+    let may = roles.is_some_and(|roles| roles.any(second_signers(matter.is_psea(keep.policy))));
+    Ok(may && !store::is_walled(tx, second, matter.id).await?)
 }

@@ -60,11 +60,13 @@ struct RevealedView {
     version: i32,
     /// Who they are.
     identity: Identity,
+    /// Whether it is known how to reach them, and not told for this purpose.
+    contact_withheld: bool,
 }
 
 impl From<Told> for RevealedView {
     fn from(told: Told) -> Self {
-        let Told { reveal, party, purpose, basis, valid_until, identity, version } = told;
+        let Told { reveal, party, purpose, basis, valid_until, identity, contact_withheld, version } = told;
         Self {
             reveal_id: reveal,
             pseudonym: party.pseudonym,
@@ -74,6 +76,7 @@ impl From<Told> for RevealedView {
             valid_until,
             version,
             identity,
+            contact_withheld,
         }
     }
 }
@@ -93,7 +96,7 @@ struct RevealView {
     basis: Basis,
     /// The consents that there were not.
     missing: Vec<String>,
-    /// Whether they were absent, or given under a condition.
+    /// Whether they were absent, given under a condition, or refused; or whether it waits because an earlier reveal was refused.
     lack: Option<Lack>,
     /// The conditions: approve only if they are met.
     conditions: Vec<String>,
@@ -170,8 +173,10 @@ async fn asked(
 /// Ask who a person of a case is, for a purpose.
 ///
 /// It depends on your role, on what you have to do with the case, and on what the person agreed to. Without their consent it waits
-/// for a second officer (202); ask again once they approved, within four hours. What the person refused is not revealed, except
-/// for `imminent_danger` and `legal_order`, which tell the auditor. Each reveal is on record.
+/// for a second officer (202); ask again once they approved, within four hours. So it does where an officer wrote down that the
+/// person said no. What the person refused themself is not revealed, except for `imminent_danger` and `legal_order`, which tell
+/// the auditor, and for `record` with a second officer. For `record`, how to reach the person is told only with their consent to
+/// that. Each reveal is on record.
 #[utoipa::path(tag = "parties", security(("token" = [])), request_body = RevealParty,
     params(("id" = Uuid, Path, description = "Which case"), ("party" = String, Path, description = "Whom: id or pseudonym")),
     responses((status = 200, body = RevealedView, description = "Who they are"),

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types as sql;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -10,6 +11,7 @@ use super::reveal::Reveal;
 use super::{At, Matter, Party, store};
 use crate::db::Tx;
 use crate::db::schema::{assignments, cases, complaints, parties, reveals};
+use crate::db::statement::{Fixed, Text};
 use crate::error::Result;
 use crate::values::{CaseId, ComplaintId, MatterId, RevealId, UserId};
 
@@ -43,14 +45,23 @@ pub(super) async fn insert(tx: &mut Tx, id: RevealId, new: &New<'_>, reason: Vec
         .map(|_| ())
 }
 
-/// The approval under which whoever asks is told now, with its end: one that was given after all that the person said.
+/// An approval that has not ended.
+pub(super) struct Approved {
+    pub(super) id: RevealId,
+    pub(super) until: DateTime<Utc>,
+    /// The second officer.
+    pub(super) by: UserId,
+}
+
+/// The approvals under which whoever asks is told now, if the second officer still counts: those that were given after all that
+/// the person said, newest first.
 pub(super) async fn approved(
     tx: &mut Tx,
     new: &New<'_>,
     said: Option<DateTime<Utc>>,
-) -> Result<Option<(RevealId, DateTime<Utc>)>> {
+) -> Result<Vec<Approved>> {
     let now = tx.now();
-    let found: Option<(RevealId, Option<DateTime<Utc>>)> = tx
+    let found: Vec<(RevealId, Option<DateTime<Utc>>, Option<UserId>)> = tx
         .ask(async |mut conn| {
             let mut query = reveals::table
                 .filter(
@@ -66,13 +77,48 @@ pub(super) async fn approved(
             }
             query
                 .order(reveals::valid_until.desc())
-                .select((reveals::id, reveals::valid_until))
-                .first(&mut conn)
+                .select((reveals::id, reveals::valid_until, reveals::decided_by))
+                .limit(20)
+                .load(&mut conn)
                 .await
-                .optional()
         })
         .await?;
-    Ok(found.and_then(|(id, until)| until.map(|until| (id, until))))
+    Ok(found
+        .into_iter()
+        .filter_map(|(id, until, by)| Some(Approved { id, until: until?, by: by? }))
+        .collect())
+}
+
+struct Walled;
+impl Text for Walled {
+    const GIVEN: &'static str = "account, matter";
+    // Whoever asks may not see who else is walled.
+    const SQL: &'static str = " select walled(account, matter) from given";
+    type Row = sql::Bool;
+}
+
+/// Whether a matter is hidden from an account.
+pub(super) async fn is_walled(tx: &mut Tx, user: UserId, matter: MatterId) -> Result<bool> {
+    tx.ask(async |mut conn| {
+        let given = (user.into_sql::<sql::Uuid>(), matter.into_sql::<sql::Uuid>());
+        Fixed::with(Walled, given).get_result(&mut conn).await
+    })
+    .await
+}
+
+struct RefusedAfterwards;
+impl Text for RefusedAfterwards {
+    const GIVEN: &'static str = "account";
+    const SQL: &'static str = " select refused_afterwards(account) from given";
+    type Row = sql::Bool;
+}
+
+/// Whether a second officer refused to sign what an account was told in danger or on a legal order, in whatever matter.
+pub(super) async fn refused_afterwards(tx: &mut Tx, user: UserId) -> Result<bool> {
+    tx.ask(async |mut conn| {
+        Fixed::with(RefusedAfterwards, (user.into_sql::<sql::Uuid>(),)).get_result(&mut conn).await
+    })
+    .await
 }
 
 /// The same request, if it waits already.
@@ -85,6 +131,7 @@ pub(super) async fn waiting(tx: &mut Tx, new: &New<'_>) -> Result<Option<RevealI
                     .and(reveals::asked_by.eq(new.by))
                     .and(reveals::purpose.eq(new.purpose))
                     .and(reveals::basis.eq(Basis::SecondPerson))
+                    .and(reveals::lack.is_not_distinct_from(new.lack))
                     .and(reveals::under.is_null())
                     .and(reveals::decided_at.is_null()),
             )
@@ -99,6 +146,15 @@ pub(super) async fn waiting(tx: &mut Tx, new: &New<'_>) -> Result<Option<RevealI
 pub(super) async fn find(tx: &mut Tx, id: RevealId) -> Result<Option<Reveal>> {
     tx.ask(async |mut conn| {
         reveals::table.find(id).select(Reveal::as_select()).first(&mut conn).await.optional()
+    })
+    .await
+}
+
+/// Whom a reveal is about.
+pub(super) async fn whose(tx: &mut Tx, id: RevealId) -> Result<Option<Party>> {
+    tx.ask(async |mut conn| {
+        let found = reveals::table.find(id).inner_join(parties::table).select(Party::as_select());
+        found.first(&mut conn).await.optional()
     })
     .await
 }

@@ -136,6 +136,14 @@ pub(crate) async fn insert(conn: &AsyncPgConnection, new: &Prepared) -> QueryRes
 /// Matter, category, marks, the State that was told, the State concerned.
 type CaseRow = (MatterId, String, Vec<String>, Option<String>, Option<String>);
 
+struct Lanes;
+impl Text for Lanes {
+    const GIVEN: &'static str = "matter";
+    // Whoever sees a complaint may not see the case that it is in; its rules hold all the same.
+    const SQL: &'static str = " select l.category, l.flags from given, lanes_of_matter(matter) l";
+    type Row = (sql::Text, Texts);
+}
+
 /// The matter seen from a case or a complaint; nothing if whoever acts may not know of it.
 pub(super) async fn matter(tx: &mut Tx, at: At) -> Result<Option<Matter>> {
     tx.ask(async |mut conn| {
@@ -164,9 +172,36 @@ pub(super) async fn matter(tx: &mut Tx, at: At) -> Result<Option<Matter>> {
                 .await
                 .optional()?,
         };
-        Ok(found.map(|(id, category, flags, country)| Matter { at, id, category, flags, country }))
+        let Some((id, category, mut flags, country)) = found else { return Ok(None) };
+        let mut categories = vec![category];
+        if matches!(at, At::Complaint(_)) {
+            let case: Option<(String, Vec<String>)> =
+                Fixed::with(Lanes, (id.into_sql::<sql::Uuid>(),)).get_result(&mut conn).await.optional()?;
+            if let Some((category, more)) = case {
+                categories.push(category);
+                flags.extend(more);
+            }
+        }
+        Ok(Some(Matter { at, id, categories, flags, country }))
     })
     .await
+}
+
+/// Holds what a matter is looked at from until the transaction ends; whether whoever acts may work there, and not only read.
+pub(super) async fn hold_matter(tx: &mut Tx, at: At) -> Result<bool> {
+    let held: Option<MatterId> = tx
+        .ask(async |mut conn| match at {
+            At::Case(id) => {
+                let case = cases::table.find(id).for_no_key_update().select(cases::matter_id);
+                case.first(&mut conn).await.optional()
+            }
+            At::Complaint(id) => {
+                let complaint = complaints::table.find(id).for_no_key_update().select(complaints::matter_id);
+                complaint.first(&mut conn).await.optional()
+            }
+        })
+        .await?;
+    Ok(held.is_some())
 }
 
 /// A person of a matter; seen from a complaint, one who came with it.

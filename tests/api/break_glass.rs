@@ -212,6 +212,76 @@ async fn p3_the_database_lets_a_glance_read_and_nothing_else() {
     let matter = app.rows(&format!("select matter_id as id from cases where id = '{case}'")).await;
     let matter = id(&matter[0]).to_owned();
     let me = player.id;
+    // Something of every kind hangs on the case.
+    let told = app.rows(&format!("select id from complaints where case_id = '{case}'")).await;
+    let complaint = id(&told[0]).to_owned();
+    let of_it = app.rows(&format!("select id from parties where matter_id = '{matter}'")).await;
+    let party = id(&of_it[0]).to_owned();
+    let clocks = app.rows(&format!("select id from deadlines where matter_id = '{matter}'")).await;
+    let deadline = id(&clocks[0]).to_owned();
+    let file = "0199c0de-0000-7000-8000-00000000f11e";
+    let sql = format!(
+        "set session_replication_role = replica;
+         insert into evidence (id, case_id, stage, uploaded_by, key, given, size, begun_at, expires_at)
+             values ('{file}', '{case}', 'arriving', '{me}', 'x', 'x', 1, now(), now());
+         insert into reveals (id, party_id, purpose, basis, asked_by, asked_at, reason)
+             values (gen_random_uuid(), '{party}', 'investigate', 'second_person', '{me}', now(), 'x')"
+    );
+    owner.batch_execute(&sql).await.unwrap();
+    for insert in [
+        format!(
+            "parties (id, role, matter_id, case_id) values (gen_random_uuid(), 'witness', '{matter}', '{case}')"
+        ),
+        format!("party_identities (id, party_id, by_user) values (gen_random_uuid(), '{party}', '{me}')"),
+        format!("party_marks (party_id, mark) values ('{party}', 'x')"),
+        format!("consents (id, party_id, recorded_by) values (gen_random_uuid(), '{party}', '{me}')"),
+        format!("reveals (id, party_id, asked_by) values (gen_random_uuid(), '{party}', '{me}')"),
+        format!("evidence (id, case_id, uploaded_by) values (gen_random_uuid(), '{case}', '{me}')"),
+        format!("evidence_segments (id, evidence_id) values (gen_random_uuid(), '{file}')"),
+        format!(
+            "custody_events (id, evidence_id, actor_kind, actor_id) values (gen_random_uuid(), '{file}', 'user', '{me}')"
+        ),
+        format!("redactions (id, complaint_id, author_id) values (gen_random_uuid(), '{complaint}', '{me}')"),
+        format!("legal_holds (id, case_id, set_by) values (gen_random_uuid(), '{case}', '{me}')"),
+        format!(
+            "erasures (id, matter_id, case_id, proposed_by) values (gen_random_uuid(), '{matter}', '{case}', '{me}')"
+        ),
+        format!(
+            "deadline_pauses (id, deadline_id, paused_by) values (gen_random_uuid(), '{deadline}', '{me}')"
+        ),
+    ] {
+        server.batch_execute("begin").await.unwrap();
+        assert_eq!(rows(&mut server, &act).await[0]["alive"], true);
+        let refused = server.batch_execute(&format!("insert into {insert}")).await.unwrap_err().to_string();
+        assert!(refused.contains("_not_by_glance"), "{insert}: {refused}");
+        server.batch_execute("rollback").await.unwrap();
+    }
+    for (table, set) in [
+        ("parties", "version = 2"),
+        ("reveals", "version = 2"),
+        ("evidence", "arrived = 0"),
+        ("data_keys", "destroyed_at = now()"),
+    ] {
+        server.batch_execute("begin").await.unwrap();
+        assert_eq!(rows(&mut server, &act).await[0]["alive"], true);
+        assert!(!rows(&mut server, &format!("select id from {table}")).await.is_empty(), "{table} is read");
+        let change = format!(
+            "do $do$ declare n integer; begin update {table} set {set}; get diagnostics n = row_count;
+                if n > 0 then raise exception 'changed'; end if; end $do$"
+        );
+        let done = server.batch_execute(&change).await;
+        assert!(done.is_ok(), "{table}: {done:?}");
+        server.batch_execute("rollback").await.unwrap();
+    }
+    // And no table of a matter was forgotten.
+    let open = "select p.tablename, p.cmd from pg_policies p where p.permissive = 'PERMISSIVE' and p.cmd in ('INSERT', 'UPDATE')
+            and exists (select from information_schema.columns c where c.table_schema = 'public' and c.table_name = p.tablename
+                and c.column_name in ('matter_id', 'case_id', 'complaint_id', 'party_id', 'evidence_id', 'deadline_id'))
+            and p.tablename not in ('audit_entries', 'idempotency_keys', 'submissions', 'cases', 'complaints', 'glances')
+            and not (p.tablename = 'data_keys' and p.cmd = 'INSERT')
+            and not exists (select from pg_policies r where r.tablename = p.tablename and r.cmd = p.cmd and r.permissive = 'RESTRICTIVE'
+                and r.policyname like '%_by_glance')";
+    assert_eq!(app.rows(open).await, Vec::<Value>::new());
     for (change, allowed) in [
         (format!("select 1 / count(*)::int from cases where id = '{case}'"), true),
         (
@@ -276,6 +346,13 @@ async fn p3_whoever_glances_changes_nothing_by_whatever_operation() {
     let complaint = id(&told[0]).to_owned();
     let parties = app.rows("select id, pseudonym from parties where role = 'victim'").await;
     let victim = id(&parties[0]).to_owned();
+    let yes = json!({"purpose": "investigate", "granted": "yes", "given_by": "caregiver", "assent": true, "how": "verbal"});
+    let consent = monitor.post(&format!("/v1/cases/{case}/parties/{victim}/consents"), yes).await.expect(201);
+    let consent = id(&consent).to_owned();
+    // Something waits for a second person.
+    let asked = json!({"purpose": "contact_by_phone", "reason": "To call them."});
+    let waits = monitor.post(&format!("/v1/cases/{case}/parties/{victim}/reveal"), asked).await.expect(202);
+    let decision = format!("/v1/reveals/{}/decision", id(&waits));
     let before = "select (select count(*) from reveals) + (select count(*) from consents) + (select count(*) from parties)
         + (select count(*) from messages) + (select count(*) from notes) + (select count(*) from redactions) + (select count(*) from legal_holds)
         + (select count(*) from erasures) + (select count(*) from walls) + (select count(*) from proposals) + (select sum(version) from cases) as n";
@@ -286,6 +363,10 @@ async fn p3_whoever_glances_changes_nothing_by_whatever_operation() {
         decided(&monitor, &it, true).await.expect(200);
         who.get(&format!("/v1/cases/{case}")).await.expect(200);
         let reason = json!({"reason": "It is time."});
+        let signed = json!({"approve": true, "reason": "It is time."});
+        let answer = who.post_seen(&decision, 1, signed).await;
+        assert!([403, 404].contains(&answer.status), "{role:?} {}", answer.text);
+        who.get(&format!("/v1/cases/{case}/evidence")).await.expect(404);
         for (path, body) in [
             (
                 format!("/v1/cases/{case}/parties/{victim}/reveal"),
@@ -310,6 +391,11 @@ async fn p3_whoever_glances_changes_nothing_by_whatever_operation() {
             (format!("/v1/complaints/{complaint}/holds"), reason.clone()),
             (format!("/v1/cases/{case}/erasures"), reason.clone()),
             (format!("/v1/complaints/{complaint}/messages"), json!({"text": "Thank you."})),
+            (
+                format!("/v1/complaints/{complaint}/parties/{victim}/reveal"),
+                json!({"purpose": "imminent_danger", "reason": "They are at the gate."}),
+            ),
+            (format!("/v1/cases/{case}/parties/{victim}/consents/{consent}/withdrawal"), json!({})),
         ] {
             let answer = who.post(&path, body).await;
             assert!([403, 404].contains(&answer.status), "{role:?} {path} {}", answer.text);

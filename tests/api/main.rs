@@ -14,6 +14,7 @@ mod channel;
 mod complaints;
 mod concurrency;
 mod conflicts;
+mod consent;
 mod erasure;
 mod evidence;
 mod evidence_bad;
