@@ -160,12 +160,10 @@ async fn p6_a_data_key_is_never_removed_and_never_comes_back() {
     ] {
         assert!(owner.batch_execute(sql).await.is_err(), "{sql}");
     }
-    owner
-        .batch_execute(
-            "update data_keys set wrapped = null, destroyed_at = now() where matter_id is not null",
-        )
-        .await
-        .unwrap();
+    // Not even to be destroyed, unless two persons signed for it.
+    let destroy = "update data_keys set wrapped = null, destroyed_at = now() where matter_id is not null";
+    assert!(owner.batch_execute(destroy).await.is_err());
+    behind(&app, destroy).await;
     let back = "update data_keys set wrapped = '\\x00', destroyed_at = null where matter_id is not null";
     assert!(owner.batch_execute(back).await.is_err());
 }
