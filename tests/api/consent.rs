@@ -49,7 +49,10 @@ async fn p4_a_complaint_is_no_way_around_the_lane_of_its_case() {
     let other = submitted(&app, grave_complaint()).await;
     let attach = json!({"decision": "attach", "case_id": id(&case), "reason": "The same patrol."});
     let path = format!("/v1/complaints/{}/assessment", id(&other));
-    scene.triage.post_seen(&path, 1, attach).await.expect(200);
+    let waits = scene.triage.post_seen(&path, 1, attach).await.expect(202);
+    let decision = format!("/v1/proposals/{}/decision", id(&waits));
+    let signed = json!({"approve": true, "reason": "I have read both."});
+    scene.monitor.post_seen(&decision, 1, signed).await.expect(200);
     ask_of_complaint(&scene.triage, &first, id(&reporter[0]), "record").await.refused(403, "forbidden");
     ask_of_complaint(&scene.coordinator, &first, id(&reporter[0]), "record").await.expect(200);
 
