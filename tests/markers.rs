@@ -123,6 +123,10 @@ fn collect(mut from: impl std::io::Read + Send + 'static) -> thread::JoinHandle<
 }
 
 impl Server {
+    #[expect(
+        clippy::zombie_processes,
+        reason = "it is waited for when it is dropped; a test that fails before leaves it to the system"
+    )]
     fn start(data_dir: &Path) -> Self {
         let mut child = temwen(&["serve", "--listen", "127.0.0.1:0", "--trusted-proxies", "1"], data_dir)
             .spawn()

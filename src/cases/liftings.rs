@@ -37,13 +37,13 @@ pub async fn lift(tx: &mut Tx, id: CaseId, user: UserId, reason: &Reason) -> Res
     tx.allow(Action::LiftWall)?;
     let by = tx.actor().user().ok_or_else(Error::forbidden)?;
     if !store::may_be_judged(tx, case.matter_id, user).await? {
-        return match store::any_wall(tx, case.matter_id, user).await? {
-            true => Err(Error::new(
-                Kind::WrongMoment,
-                "this wall rests on a service number, or somebody put it up; it is not lifted",
-            )),
-            false => Err(Error::not_found()),
-        };
+        if !store::any_wall(tx, case.matter_id, user).await? {
+            return Err(Error::not_found());
+        }
+        return Err(Error::new(
+            Kind::WrongMoment,
+            "this wall rests on a service number, or somebody put it up; it is not lifted",
+        ));
     }
     if !personnel::may_be_lifted(tx, user, id).await? {
         return Err(Error::new(

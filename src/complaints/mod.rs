@@ -258,7 +258,10 @@ pub async fn submit(temwen: &Temwen, caller: &Caller, submission: &Submission) -
                 words::add_new(conn, id, &tokens),
                 deadlines::start_for_complaint(conn, id, MatterId::from(id.uuid()), &planned)
             );
-            (started?, told?, walled?, found?);
+            started?;
+            told?;
+            walled?;
+            found?;
             Ok(stored?.then_some(()))
         };
         let follows = personnel::follows(MatterId::from(id.uuid()));

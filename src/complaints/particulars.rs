@@ -155,6 +155,7 @@ pub struct Contact {
     pub safe_times: Option<String>,
     /// What else makes it safe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::struct_field_names, reason = "the field's own term")]
     pub safe_contact: Option<SafeContact>,
 }
 

@@ -128,6 +128,7 @@ pub(super) async fn find(mut conn: &AsyncPgConnection, id: ComplaintId) -> Query
 }
 
 type Bytes = Option<Vec<u8>>;
+type SaidRow = ((Bytes, Bytes, Bytes, Bytes), (Uuid, String, Bytes));
 
 /// What was said in a complaint, and the key that opens it.
 pub(super) async fn said(mut conn: &AsyncPgConnection, id: ComplaintId) -> QueryResult<Option<Kept>> {
@@ -140,7 +141,7 @@ pub(super) async fn said(mut conn: &AsyncPgConnection, id: ComplaintId) -> Query
         ),
         (data_keys::id, data_keys::master, data_keys::wrapped),
     );
-    let row: Option<((Bytes, Bytes, Bytes, Bytes), (Uuid, String, Bytes))> = submissions::table
+    let row: Option<SaidRow> = submissions::table
         .inner_join(data_keys::table.on(data_keys::id.eq(submissions::complaint_id)))
         .filter(submissions::complaint_id.eq(id))
         .select(columns)

@@ -133,7 +133,7 @@ impl Table {
     fn select(&self) -> String {
         let columns: Vec<&str> = self.columns.iter().map(|(_, bytes)| *bytes).collect();
         format!(
-            "select {} as place, {} as also, {} as key, array[{}]::bytea[] as clear from {} t where {} limit {BATCH} for update of t skip locked",
+            "select {} as place, {} as also, {} as key, array[{}]::bytea[] as texts from {} t where {} limit {BATCH} for update of t skip locked",
             self.row,
             self.also,
             self.key,
@@ -174,7 +174,7 @@ struct Clear {
     #[diesel(sql_type = sql::Uuid)]
     key: Uuid,
     #[diesel(sql_type = sql::Array<sql::Nullable<sql::Binary>>)]
-    clear: Vec<Option<Vec<u8>>>,
+    texts: Vec<Option<Vec<u8>>>,
 }
 
 /// Seals what is in the clear, as `owner` of the tables, and shows progress where that takes long; how many rows.
@@ -286,7 +286,7 @@ async fn seal_some(db: &Db, caller: &Caller, register: &DataKey, table: &Table) 
                 tx.vault().unwrap(wrapped)?
             };
             let mut sealed = Vec::new();
-            for ((column, _), clear) in table.columns.iter().zip(&row.clear) {
+            for ((column, _), clear) in table.columns.iter().zip(&row.texts) {
                 let place = Place::new(table.name, column, row.place);
                 sealed.push(clear.as_ref().map(|clear| key.seal(place, clear)).transpose()?);
             }

@@ -91,6 +91,7 @@ text_enum! {
 
 /// What whoever asks has to do with the matter and the person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for itself")]
 pub struct Relation {
     /// They work on the case.
     pub assigned: bool,

@@ -214,6 +214,7 @@ async fn read_person(temwen: Data<Temwen>, caller: SignedIn, id: Path<PersonId>)
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"rank": "inspector", "left": false}))]
+#[expect(clippy::option_option, reason = "what is left out stays, what is null is taken away")]
 struct ChangePerson {
     /// Another name. Under the name before, they stay known.
     name: Option<String>,

@@ -144,6 +144,7 @@ async fn add_unit(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Unit 7 Alpha"}))]
+#[expect(clippy::option_option, reason = "what is left out stays, what is null is taken away")]
 struct ChangeUnit {
     /// Another name. Under the name before, it stays known.
     name: Option<String>,

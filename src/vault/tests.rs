@@ -119,7 +119,7 @@ fn keys_can_be_given_and_a_bad_one_is_named_by_its_place() {
 
 #[test]
 fn nothing_shows_a_key() {
-    let vault = Vault::open(given(&[b'A'])).unwrap();
+    let vault = Vault::open(given(b"A")).unwrap();
     let (key, wrapped) = vault.make_key(Uuid::from_u128(7)).unwrap();
     let shown = format!("{vault:?} {key:?} {wrapped:?} {:?} {:?}", vault.ring(), key.marker("x"));
     assert!(!shown.contains("65, 65") && !shown.contains("AAAA") && !shown.contains("QUFB"), "{shown}");

@@ -127,7 +127,7 @@ async fn what_is_written_later_is_found_too_and_a_case_by_its_complaints() {
     let join = json!({"decision": "attach", "case_id": case, "reason": "The same evening."});
     let path = format!("/v1/complaints/{}/assessment", id(&other));
     triage.post_seen(&path, 1, join).await.expect(200);
-    assert_eq!(ids(&triage, "cases", "lorry camion tarpaulin fracture").await, [case.clone()]);
+    assert_eq!(ids(&triage, "cases", "lorry camion tarpaulin fracture").await, std::slice::from_ref(&case));
     reporter.post("/v1/reporter/messages", json!({"text": "The driver wore sunglasses."})).await.expect(201);
     assert_eq!(ids(&triage, "cases", "sunglasses").await, [case]);
 }
@@ -217,7 +217,7 @@ async fn names_are_found_only_by_those_who_may_read_them() {
         assert_eq!(found(caller, "complaints", q).await, expected, "{q:?} by {}", caller.email);
     }
     // Shutting a name out must not tell where it stands.
-    assert_eq!(ids(&intake, "complaints", "shouted -rosemene").await, [minor.clone()]);
+    assert_eq!(ids(&intake, "complaints", "shouted -rosemene").await, std::slice::from_ref(&minor));
     assert_eq!(ids(&triage, "complaints", "shouted -rosemene").await, Vec::<String>::new());
     assert_eq!(ids(&triage, "complaints", "nourriture -nadege").await, [grave]);
     // Contacts are not looked through by anybody.
@@ -430,7 +430,7 @@ async fn what_was_there_before_is_read_again_and_what_is_erased_is_found_no_more
     assert_eq!(app.entries().await - before, 2);
     assert_eq!(ids(&triage, "complaints", "camion").await.len(), 2);
     assert_eq!(ids(&triage, "complaints", "camion nuit pleuvoir").await, [id(&alone)]);
-    assert_eq!(ids(&triage, "cases", "camion guard").await, [case.clone()]);
+    assert_eq!(ids(&triage, "cases", "camion guard").await, std::slice::from_ref(&case));
     assert_eq!(app.count("select from complaint_words where not whole").await, 0);
     assert_eq!(app.count("select from case_words where not whole").await, 0);
 

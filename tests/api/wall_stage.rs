@@ -382,8 +382,8 @@ impl<'a> Stage<'a> {
             }
         }
 
-        let narrative = app.opened("submissions", "narrative", &first).await.unwrap().replace('\'', "''");
-        let particulars = app.opened("submissions", "particulars", &first).await.unwrap().replace('\'', "''");
+        let narrative = app.opened("submissions", "narrative", first).await.unwrap().replace('\'', "''");
+        let particulars = app.opened("submissions", "particulars", first).await.unwrap().replace('\'', "''");
         let admin = enlist(app, &mut owner, Role::Administrator, rights(Role::Administrator)).await.caller;
         let mut sql = String::new();
         for (relation, player) in &players {

@@ -123,7 +123,7 @@ fn p4_master_keys_can_be_given_in_the_environment_and_faults_in_them_are_named()
     assert_eq!(server.stop(Signal::SIGTERM).0, 0);
     assert!(!at.join("keys/master-0001.key").exists(), "no key is made where keys are given");
     let server = serve_with(with(&format!("{two},{one}")));
-    still_opens(&server, &[receipt.clone()]);
+    still_opens(&server, std::slice::from_ref(&receipt));
     let mut command = temwen(&["keys", "rotate"], at);
     let rotated = run(command.env("TEMWEN_MASTER_KEYS", format!("{two},{one}")), "");
     assert_eq!(rotated.code, 0, "{}", rotated.err);

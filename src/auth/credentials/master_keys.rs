@@ -14,8 +14,11 @@ const MASTER: &str = "master";
 /// The length of a master key, in bytes.
 const LENGTH: usize = 32;
 
+/// A key, and the file it stands in.
+type Kept = (PathBuf, Zeroizing<Vec<u8>>);
+
 /// Reads the keys in `dir`, oldest first; makes the first one if there is none.
-pub(crate) fn open_or_create(dir: &Path) -> Result<Vec<(PathBuf, Zeroizing<Vec<u8>>)>, KeyError> {
+pub(crate) fn open_or_create(dir: &Path) -> Result<Vec<Kept>, KeyError> {
     open_directory(dir)?;
     if files(dir, MASTER)?.is_empty() {
         create(dir, &file_name(MASTER, 1), &Zeroizing::new(random::<LENGTH>()?)[..])?;
