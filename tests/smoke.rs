@@ -491,7 +491,7 @@ fn p8_programs_that_are_not_ours_verify_a_running_server() {
         assert!(std::env::var_os("CI").is_none(), "Go, or its packages, are missing");
         return;
     }
-    let server = serve(&data_dir, &[]);
+    let server = serve(&data_dir, &["--work-above", "0"]);
     let words = "Mwen te wè yo frape l.\nDe fwa.";
     let receipt = server.submit(words);
     let log = format!("http://{}/v1/log", server.address);
