@@ -1,7 +1,7 @@
 //! Where the bytes of evidence are kept: a directory of this machine, or an object store that speaks S3.
 //!
 //! An object is called by the ids of its file and of its segment, and by nothing that anybody said. What it holds is sealed
-//! before it comes here; see [`super::chunks`].
+//! before it comes here; see `chunks`.
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;

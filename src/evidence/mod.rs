@@ -1,6 +1,6 @@
 //! Evidence: files, what is known of them, and their chain of custody.
 //!
-//! A file comes in by the tus protocol ([`uploads`]), is sealed in chunks before it leaves memory ([`chunks`]) and kept where
+//! A file comes in by the tus protocol ([`uploads`]), is sealed in chunks before it leaves memory (`chunks`) and kept where
 //! [`blobs`] says. It is never replaced: another one supersedes it, and a copy without metadata stands beside it
 //! ([`stripped`]). Whoever opens it is in its chain of custody ([`custody`]) before the first byte leaves. [`upkeep`] reads
 //! every file again from time to time, and removes what is not to be kept.

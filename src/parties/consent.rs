@@ -1,6 +1,6 @@
 //! Who may learn who somebody is, for what, and with whose consent, as pure functions over one page.
 //!
-//! Nobody learns anything unless a line of [`PAGE`] lets them. A line names what the person must have agreed to; what was not
+//! Nobody learns anything unless a line of `PAGE` lets them. A line names what the person must have agreed to; what was not
 //! asked was not granted, and what was taken back is refused from that moment on.
 
 use chrono::{DateTime, Utc};

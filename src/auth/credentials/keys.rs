@@ -7,7 +7,7 @@
 //! The highest number signs, all verify: rotation adds a file and, once the last token signed with it has
 //! expired, removes the old one. Every server must know a key before any of them signs with it, so servers
 //! that share no directory get the file first and are then restarted. `intake.key` holds 32 random bytes,
-//! base64. `master-0001.key`, … wrap the data keys of the vault; see [`super::master_keys`]. `log-0001.key`, … sign the log's checkpoints, and `log-0001.pub`, … are what they are checked with; see the
+//! base64. `master-0001.key`, … wrap the data keys of the vault; see the file `master_keys`. `log-0001.key`, … sign the log's checkpoints, and `log-0001.pub`, … are what they are checked with; see the
 //! file `log_keys`.
 
 use std::fmt;
