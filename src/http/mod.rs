@@ -49,9 +49,9 @@ use crate::{cases, coa, complaints, deadlines, evidence, log, parties, personnel
         (name = "parties", description = "Who has a part in a matter, by pseudonym; what they agreed to; and being told who they are."),
         (name = "personnel", description = "Who serves where: persons, units and the chain of command."),
         (name = "proposals", description = "Changes that wait for a second officer."),
-        (name = "retention", description = "How long records are kept, what holds them, and how they are erased."),
         (name = "register", description = "The register itself: policy, health, keys."),
         (name = "reporter", description = "The reporter's own thread, with reference and access code instead of an account."),
+        (name = "retention", description = "How long records are kept, what holds them, and how they are erased."),
         (name = "sessions", description = "Signing in and staying signed in."),
         (name = "users", description = "Accounts.")
     ),
